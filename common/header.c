@@ -1,0 +1,516 @@
+#include "header.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "beams.h"
+#include "concataxis.h"
+#include "coordinates.h"
+#include "miscinfo.h"
+#include "warnings.h"
+
+/* So many parts are named for one kind of difference; the others are counted. */
+#define NAMED_DIFFERENCES 5
+
+/* A long cube has 60,000 channels; a broken shape must not make us list the frequencies of 2^31. */
+#define CHANNELS_MAX (1 << 24)
+
+/* How often one kind of difference was seen. */
+struct difference_count {
+	char what[128];
+	size_t count;
+};
+
+struct sc_header_builder {
+	struct sc_header_options options;
+	size_t nparts, parts_capacity;
+	size_t *part_starts; /* first pixel on the axis of each part */
+	char *first_name;
+	struct sc_record *first; /* the first part's keywords */
+	struct sc_header header; /* shape, type, warnings so far; records are put in by finish */
+	struct sc_concataxis axis;
+	double first_increment;
+	double *worlds; /* of all pixels on the axis so far */
+	size_t worlds_capacity;
+	char *order_problem; /* the first place where the worlds do not go on as they began */
+	char *last_name;     /* of the part added last */
+	struct sc_beams *beams;
+	struct sc_miscinfo miscinfo;
+	size_t ndifferences;
+	struct difference_count *differences;
+};
+
+struct sc_header_builder *sc_header_builder_new(const struct sc_header_options *options)
+{
+	struct sc_header_builder *builder = calloc(1, sizeof(*builder));
+	if (!builder)
+		return NULL;
+	builder->options = *options;
+	if (sc_miscinfo_init(&builder->miscinfo) < 0) {
+		sc_header_builder_free(builder);
+		return NULL;
+	}
+	return builder;
+}
+
+void sc_header_builder_free(struct sc_header_builder *builder)
+{
+	if (!builder)
+		return;
+	sc_header_clear(&builder->header);
+	sc_record_free(builder->first);
+	sc_beams_free(builder->beams);
+	sc_miscinfo_clear(&builder->miscinfo);
+	free(builder->first_name);
+	free(builder->part_starts);
+	free(builder->worlds);
+	free(builder->order_problem);
+	free(builder->last_name);
+	free(builder->differences);
+	free(builder);
+}
+
+static int out_of_memory(struct sc_error *err)
+{
+	return sc_error_errno(err, -ENOMEM, "cannot build the header");
+}
+
+sc_printf_format(2, 3) static int add_warning(struct sc_header *header, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int rc = sc_warnings_add(&header->warnings, &header->nwarnings, format, args);
+	va_end(args);
+	return rc;
+}
+
+/* Counts one more difference of the kind `what`; NULL: out of memory. */
+static struct difference_count *count_difference(struct sc_header_builder *builder, const char *what)
+{
+	for (size_t i = 0; i < builder->ndifferences; i++) {
+		if (strcmp(builder->differences[i].what, what) == 0) {
+			builder->differences[i].count++;
+			return &builder->differences[i];
+		}
+	}
+	struct difference_count *grown = reallocarray(builder->differences, builder->ndifferences + 1, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	builder->differences = grown;
+	struct difference_count *added = &grown[builder->ndifferences++];
+	snprintf(added->what, sizeof(added->what), "%s", what);
+	added->count = 1;
+	return added;
+}
+
+struct comparison {
+	struct sc_header_builder *builder;
+	const char *part;
+	struct sc_error *err; /* with options.strict differences are errors */
+};
+
+static int note_difference(void *context, const char *what, const char *first, const char *other)
+{
+	const struct comparison *comparison = context;
+	struct sc_header_builder *builder = comparison->builder;
+	if (builder->options.strict)
+		return sc_error_set(comparison->err, -EUCLEAN, "%s: its %s is %s, not %s as in %s", comparison->part,
+				    what, other[0] ? other : "empty", first[0] ? first : "empty", builder->first_name);
+	struct difference_count *seen = count_difference(builder, what);
+	if (!seen)
+		return -ENOMEM;
+	if (seen->count > NAMED_DIFFERENCES)
+		return 0;
+	return add_warning(&builder->header, "%s: its %s is %s, not %s as in %s, whose value is used", comparison->part,
+			   what, other[0] ? other : "empty", first[0] ? first : "empty", builder->first_name);
+}
+
+/* "96 x 80 x 1 x 12" */
+static void format_shape(char *text, size_t size, const struct sc_tsm *tsm)
+{
+	size_t used = 0;
+	text[0] = 0;
+	for (int i = 0; i < tsm->ndim && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%" PRId64, i ? " x " : "", tsm->shape[i]);
+}
+
+static int check_shape(const struct sc_header_builder *builder, const char *name, const struct sc_tsm *tsm,
+		       struct sc_error *err)
+{
+	const struct sc_header *header = &builder->header;
+	bool same = tsm->ndim == header->ndim;
+	for (int i = 0; same && i < tsm->ndim; i++)
+		same = i == header->axis || tsm->shape[i] == header->shape[i];
+	if (same)
+		return 0;
+	char shape[200], first_shape[200];
+	struct sc_tsm first = { .ndim = header->ndim };
+	memcpy(first.shape, header->shape, sizeof(first.shape));
+	/* The first part's own length on the axis is no longer known here, nor does it matter. */
+	format_shape(shape, sizeof(shape), tsm);
+	first.shape[header->axis] = tsm->ndim == header->ndim ? tsm->shape[header->axis] : header->shape[header->axis];
+	format_shape(first_shape, sizeof(first_shape), &first);
+	return sc_error_set(err, -EUCLEAN, "%s: its shape is %s, expected %s as in %s", name, shape, first_shape,
+			    builder->first_name);
+}
+
+/* Takes shape, type, axis and keywords from the first part. */
+static int begin(struct sc_header_builder *builder, const char *name, const struct sc_subcube *part,
+		 struct sc_error *err)
+{
+	struct sc_header *header = &builder->header;
+	const struct sc_tsm *tsm = &part->pixels.tsm;
+	const struct sc_record *coords = sc_record_get_record(part->keywords, "coords");
+	if (!coords)
+		return sc_error_set(err, -EUCLEAN, "%s/table.dat: no coordinates, not a CASA image", name);
+	int rc = sc_concataxis_find(coords, builder->options.axis_given ? builder->options.axis : -1, tsm->ndim, name,
+				    &builder->axis, err);
+	if (rc < 0)
+		return rc;
+	header->axis = builder->axis.pixel_axis;
+	header->spectral = builder->axis.kind == SC_AXIS_SPECTRAL;
+	header->ndim = tsm->ndim;
+	header->type = tsm->type;
+	memcpy(header->shape, tsm->shape, sizeof(header->shape));
+	header->shape[header->axis] = 0;
+	enum sc_concataxis_kind kind = builder->axis.kind;
+	builder->beams = sc_beams_new(kind == SC_AXIS_SPECTRAL ? SC_BEAMS_CHANNELS
+				      : kind == SC_AXIS_STOKES ? SC_BEAMS_STOKES
+							       : SC_BEAMS_NEITHER);
+	builder->first_name = strdup(name);
+	builder->first = sc_record_copy(part->keywords);
+	return builder->beams && builder->first_name && builder->first ? 0 : out_of_memory(err);
+}
+
+static int compare_text(struct comparison *comparison, const char *what, const char *first, const char *other)
+{
+	first = first ? first : "";
+	other = other ? other : "";
+	return strcmp(first, other) == 0 ? 0 : note_difference(comparison, what, first, other);
+}
+
+/* Compares what all parts should have in common with the first part. */
+static int compare(struct sc_header_builder *builder, const char *name, const struct sc_subcube *part,
+		   struct sc_error *err)
+{
+	struct sc_error difference = { 0 };
+	struct comparison comparison = { builder, name, &difference };
+	int rc = check_shape(builder, name, &part->pixels.tsm, err);
+	if (rc < 0)
+		return rc;
+	if (part->pixels.tsm.type != builder->header.type)
+		return sc_error_set(err, -EUCLEAN, "%s: its pixels are %s, expected %s as in %s", name,
+				    sc_type_name(part->pixels.tsm.type), sc_type_name(builder->header.type),
+				    builder->first_name);
+	const struct sc_record *coords = sc_record_get_record(part->keywords, "coords");
+	if (!coords)
+		return sc_error_set(err, -EUCLEAN, "%s/table.dat: no coordinates, not a CASA image", name);
+	rc = sc_coordinates_compare(sc_record_get_record(builder->first, "coords"), coords, builder->first_name, name,
+				    builder->axis.coordinate, builder->axis.index, note_difference, &comparison,
+				    &difference);
+	if (rc < 0)
+		return difference.code ? sc_error_set(err, rc, "%s", difference.text) : out_of_memory(err);
+
+	const struct sc_record *info = sc_record_get_record(part->keywords, "imageinfo");
+	const struct sc_record *first_info = sc_record_get_record(builder->first, "imageinfo");
+	static const struct {
+		const char *name, *what;
+	} fields[] = { { "objectname", "object" }, { "imagetype", "image type" } };
+	rc = compare_text(&comparison, "brightness unit", sc_record_get_string(builder->first, "units"),
+			  sc_record_get_string(part->keywords, "units"));
+	for (size_t i = 0; rc == 0 && i < SC_COUNT_OF(fields); i++)
+		rc = compare_text(&comparison, fields[i].what,
+				  first_info ? sc_record_get_string(first_info, fields[i].name) : NULL,
+				  info ? sc_record_get_string(info, fields[i].name) : NULL);
+	if (rc < 0)
+		return difference.code ? sc_error_set(err, rc, "%s", difference.text) : out_of_memory(err);
+	return 0;
+}
+
+/* Notes where the worlds first turn; whether that matters is known at the end. */
+static int watch_order(struct sc_header_builder *builder, const char *name, size_t old_count, size_t new_count)
+{
+	if (builder->order_problem || new_count < 2)
+		return 0;
+	/* The direction is that of the first two pixels. */
+	const double *worlds = builder->worlds;
+	const char *unit = builder->header.spectral ? " Hz" : "";
+	/* Of a family, not of a list. */
+	const char *hint =
+	    builder->options.same_increments ? " (if it is left over from another run, --nparts leaves it out)" : "";
+	bool rising = worlds[1] > worlds[0];
+	for (size_t at = old_count > 0 ? old_count : 1; at < new_count; at++) {
+		if (rising ? worlds[at] > worlds[at - 1] : worlds[at] < worlds[at - 1])
+			continue;
+		const char *before = at == old_count ? builder->last_name : name;
+		if (asprintf(&builder->order_problem, "%s: %.10g%s is not %s %.10g%s %s %s%s", name, worlds[at], unit,
+			     rising ? "above" : "below", worlds[at - 1], unit,
+			     before == name ? "before it in" : "at the end of", before, hint) < 0) {
+			builder->order_problem = NULL;
+			return -ENOMEM;
+		}
+		return 0;
+	}
+	return 0;
+}
+
+static int grow_worlds(struct sc_header_builder *builder, size_t count, struct sc_error *err)
+{
+	if (count > builder->worlds_capacity) {
+		size_t wanted = count > 2 * builder->worlds_capacity ? count : 2 * builder->worlds_capacity;
+		double *grown = reallocarray(builder->worlds, wanted, sizeof(*grown));
+		if (!grown)
+			return out_of_memory(err);
+		builder->worlds = grown;
+		builder->worlds_capacity = wanted;
+	}
+	if (builder->nparts == builder->parts_capacity) {
+		size_t wanted = builder->parts_capacity ? 2 * builder->parts_capacity : 64;
+		size_t *grown = reallocarray(builder->part_starts, wanted, sizeof(*grown));
+		if (!grown)
+			return out_of_memory(err);
+		builder->part_starts = grown;
+		builder->parts_capacity = wanted;
+	}
+	return 0;
+}
+
+static int add_worlds(struct sc_header_builder *builder, const char *name, const struct sc_subcube *part,
+		      struct sc_error *err)
+{
+	struct sc_header *header = &builder->header;
+	const struct sc_record *coords = sc_record_get_record(part->keywords, "coords");
+	size_t old_count = (size_t)header->shape[header->axis], count;
+	double increment;
+	if (__builtin_add_overflow(old_count, (size_t)part->pixels.tsm.shape[header->axis], &count) ||
+	    count > CHANNELS_MAX)
+		return sc_error_set(err, -EFBIG, "%s: with it the cube has more than %d channels", name, CHANNELS_MAX);
+	int rc = grow_worlds(builder, count, err);
+	if (rc == 0)
+		rc = sc_concataxis_worlds(&builder->axis, coords, name, count - old_count, builder->worlds + old_count,
+					  &increment, err);
+	if (rc < 0)
+		return rc;
+	if (builder->nparts == 0)
+		builder->first_increment = increment;
+	if (builder->options.same_increments && header->spectral &&
+	    !(fabs(increment - builder->first_increment) <= 0.01 * fabs(builder->first_increment)))
+		return sc_error_set(
+		    err, -EUCLEAN,
+		    "%s: its channels are %.10g Hz wide, not %.10g Hz as in %s; if it is left over from "
+		    "another run, --nparts leaves it out",
+		    name, increment, builder->first_increment, builder->first_name);
+	builder->part_starts[builder->nparts] = old_count;
+	header->shape[header->axis] = (int64_t)count;
+	return watch_order(builder, name, old_count, count) < 0 ? out_of_memory(err) : 0;
+}
+
+/* The length of the image's spectral or Stokes axis; 1 when it has none. */
+static int64_t length_of(const struct sc_subcube *part, const char *kind)
+{
+	int axis = sc_coordinates_find_axis(sc_record_get_record(part->keywords, "coords"), kind);
+	return axis >= 0 && axis < part->pixels.tsm.ndim ? part->pixels.tsm.shape[axis] : 1;
+}
+
+static int add_beams(struct sc_header_builder *builder, const char *name, const struct sc_subcube *part,
+		     struct sc_error *err)
+{
+	return sc_beams_add(builder->beams, name, length_of(part, "spectral"), length_of(part, "stokes"),
+			    sc_record_get_record(part->keywords, "imageinfo"), err);
+}
+
+int sc_header_builder_add(struct sc_header_builder *builder, const char *name, const struct sc_subcube *part,
+			  struct sc_error *err)
+{
+	const struct sc_record *miscinfo = sc_record_get_record(part->keywords, "miscinfo");
+	int rc = builder->nparts == 0 ? begin(builder, name, part, err) : compare(builder, name, part, err);
+	if (rc == 0)
+		rc = add_worlds(builder, name, part, err);
+	if (rc == 0)
+		rc = add_beams(builder, name, part, err);
+	bool wanted = builder->nparts == 0 || !builder->options.first_miscinfo;
+	if (rc == 0 && wanted && sc_miscinfo_add(&builder->miscinfo, miscinfo) < 0)
+		rc = out_of_memory(err);
+	if (rc < 0)
+		return rc;
+	free(builder->last_name);
+	builder->last_name = strdup(name);
+	if (!builder->last_name)
+		return out_of_memory(err);
+	builder->header.has_mask |= part->has_mask;
+	builder->nparts++;
+	return 0;
+}
+
+int sc_header_builder_axis(const struct sc_header_builder *builder)
+{
+	assert(builder->nparts > 0);
+	return builder->header.axis;
+}
+
+bool sc_header_builder_is_spectral(const struct sc_header_builder *builder)
+{
+	return builder->header.spectral;
+}
+
+void sc_header_builder_worlds(const struct sc_header_builder *builder, size_t index, double *ret_first,
+			      double *ret_last)
+{
+	assert(index < builder->nparts);
+	bool is_last = index + 1 == builder->nparts;
+	size_t behind = is_last ? (size_t)builder->header.shape[builder->header.axis] : builder->part_starts[index + 1];
+	*ret_first = builder->worlds[builder->part_starts[index]];
+	*ret_last = builder->worlds[behind - 1];
+}
+
+double sc_header_builder_increment(const struct sc_header_builder *builder)
+{
+	return builder->first_increment;
+}
+
+/* Puts the gaps' channels between those of the parts. */
+static int insert_gaps(struct sc_header_builder *builder, const struct sc_gap *gaps, size_t ngaps, struct sc_error *err)
+{
+	struct sc_header *header = &builder->header;
+	size_t old_count = (size_t)header->shape[header->axis], count = old_count;
+	for (size_t i = 0; i < ngaps; i++)
+		count += (size_t)gaps[i].nchan;
+	if (count == old_count)
+		return 0;
+	double *worlds = count <= INT32_MAX ? reallocarray(NULL, count, sizeof(*worlds)) : NULL;
+	if (!worlds)
+		return out_of_memory(err);
+	size_t from = 0, to = 0;
+	for (size_t i = 0; i <= ngaps; i++) {
+		size_t before = i < ngaps ? gaps[i].before : builder->nparts;
+		size_t until = before < builder->nparts ? builder->part_starts[before] : old_count;
+		memcpy(worlds + to, builder->worlds + from, (until - from) * sizeof(*worlds));
+		to += until - from;
+		from = until;
+		for (int64_t k = 0; i < ngaps && k < gaps[i].nchan; k++)
+			worlds[to++] = gaps[i].first_hz + (double)k * gaps[i].increment_hz;
+	}
+	assert(to == count);
+	free(builder->worlds);
+	builder->worlds = worlds;
+	header->shape[header->axis] = (int64_t)count;
+	return 0;
+}
+
+/* With a gap in front the first channel is no longer that of the first part: its coordinate moves along. */
+static int move_reference(struct sc_header_builder *builder, const struct sc_gap *gaps, size_t ngaps,
+			  struct sc_error *err)
+{
+	if (ngaps == 0 || gaps[0].before != 0 || gaps[0].nchan == 0)
+		return 0;
+	if (sc_concataxis_shift(&builder->axis, builder->header.coords, gaps[0].nchan) < 0)
+		return out_of_memory(err);
+	return 0;
+}
+
+static int finish_axis(struct sc_header_builder *builder, struct sc_error *err)
+{
+	struct sc_header *header = &builder->header;
+	size_t count = (size_t)header->shape[header->axis];
+	sc_autofree char *warning = NULL;
+	int rc = sc_concataxis_finish(&builder->axis, header->coords, builder->worlds, count, builder->first_increment,
+				      builder->order_problem, builder->options.strict, &warning, err);
+	if (rc < 0)
+		return rc;
+	header->axis_refitted = warning != NULL;
+	return warning && add_warning(header, "%s", warning) < 0 ? out_of_memory(err) : 0;
+}
+
+static int finish_beams(struct sc_header_builder *builder, const struct sc_gap *gaps, size_t ngaps,
+			struct sc_error *err)
+{
+	struct sc_header *header = &builder->header;
+	sc_autofree char *warning = NULL, *flagged = NULL;
+	int rc = 0;
+	/* From the back, so that the positions of the others hold. */
+	for (size_t i = ngaps; rc == 0 && i-- > 0;)
+		rc = sc_beams_insert_blank(builder->beams, gaps[i].before, gaps[i].nchan, err);
+	if (rc == 0)
+		rc = sc_beams_store(builder->beams, header->imageinfo, &warning, err);
+	if (rc < 0)
+		return rc;
+	if (warning && builder->options.strict)
+		return sc_error_set(err, -EUCLEAN, "%s", warning);
+	if (warning && add_warning(header, "%s", warning) < 0)
+		return out_of_memory(err);
+	flagged = sc_beams_degenerate_channels(builder->beams);
+	if (flagged &&
+	    add_warning(header, "flagged altogether, by their degenerate beams: channels %s (from 0)", flagged) < 0)
+		return out_of_memory(err);
+	return 0;
+}
+
+static int finish_warnings(struct sc_header_builder *builder)
+{
+	for (size_t i = 0; i < builder->ndifferences; i++) {
+		const struct difference_count *seen = &builder->differences[i];
+		if (seen->count > NAMED_DIFFERENCES &&
+		    add_warning(&builder->header, "%zu more parts have another %s than %s",
+				seen->count - NAMED_DIFFERENCES, seen->what, builder->first_name) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* A copy of the first part's image info, with casacore's defaults for what it lacks (ImageInfo.cc). */
+static struct sc_record *first_imageinfo(const struct sc_header_builder *builder)
+{
+	const struct sc_record *first = sc_record_get_record(builder->first, "imageinfo");
+	sc_autorecord struct sc_record *info = first ? sc_record_copy(first) : sc_record_new();
+	if (!info)
+		return NULL;
+	if (!sc_record_get_string(info, "imagetype") && sc_record_put_string(info, "imagetype", "Intensity") < 0)
+		return NULL;
+	if (!sc_record_get_string(info, "objectname") && sc_record_put_string(info, "objectname", "") < 0)
+		return NULL;
+	return sc_steal_ptr(info);
+}
+
+int sc_header_builder_finish(struct sc_header_builder *builder, const struct sc_gap *gaps, size_t ngaps,
+			     struct sc_header *ret_header, struct sc_error *err)
+{
+	assert(builder->nparts > 0);
+	struct sc_header *header = &builder->header;
+	const char *units = sc_record_get_string(builder->first, "units");
+	header->coords = sc_record_copy(sc_record_get_record(builder->first, "coords"));
+	header->imageinfo = first_imageinfo(builder);
+	header->units = strdup(units ? units : "");
+	if (!header->coords || !header->imageinfo || !header->units)
+		return out_of_memory(err);
+	int rc = insert_gaps(builder, gaps, ngaps, err);
+	if (rc == 0)
+		rc = move_reference(builder, gaps, ngaps, err);
+	/* A single part's own coordinate is right as it is, whatever it is. */
+	if (rc == 0 && (builder->nparts > 1 || ngaps > 0))
+		rc = finish_axis(builder, err);
+	if (rc == 0)
+		rc = finish_beams(builder, gaps, ngaps, err);
+	if (rc == 0 && finish_warnings(builder) < 0)
+		rc = out_of_memory(err);
+	if (rc < 0)
+		return rc;
+	header->miscinfo = sc_steal_ptr(builder->miscinfo.merged);
+	*ret_header = *header;
+	*header = (struct sc_header){ 0 };
+	return 0;
+}
+
+void sc_header_clear(struct sc_header *header)
+{
+	sc_record_free(header->coords);
+	sc_record_free(header->imageinfo);
+	sc_record_free(header->miscinfo);
+	free(header->units);
+	sc_warnings_free(header->warnings, header->nwarnings);
+	*header = (struct sc_header){ 0 };
+}

@@ -1,0 +1,154 @@
+#include "ioutil.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+int sc_io_open_regular(int dirfd, const char *path, const char *label, int *ret_fd, struct stat *ret_stat,
+		       struct sc_error *err)
+{
+	/* O_NONBLOCK only keeps open() from waiting for a FIFO's writer; it means nothing for regular files. */
+	sc_autoclose int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return sc_error_errno(err, -errno, "%s: cannot open", label);
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return sc_error_errno(err, -errno, "%s: cannot stat", label);
+	if (!S_ISREG(st.st_mode))
+		return sc_error_set(err, -EUCLEAN, "%s: not a regular file", label);
+	if (ret_stat)
+		*ret_stat = st;
+	*ret_fd = sc_steal_fd(&fd);
+	return 0;
+}
+
+int sc_io_read_file(int dirfd, const char *path, const char *label, size_t max_bytes, uint8_t **ret_data,
+		    size_t *ret_size, struct stat *ret_stat, struct sc_error *err)
+{
+	sc_autoclose int fd = -1;
+	struct stat st;
+	int rc = sc_io_open_regular(dirfd, path, label, &fd, &st, err);
+	if (rc < 0)
+		return rc;
+	if ((uint64_t)st.st_size > max_bytes)
+		return sc_error_set(err, -EUCLEAN, "%s: %lld bytes, expected a header of at most %zu", label,
+				    (long long)st.st_size, max_bytes);
+	size_t size = (size_t)st.st_size;
+	sc_autofree uint8_t *data = malloc(size + 1);
+	if (!data)
+		return sc_error_errno(err, -ENOMEM, "%s: cannot read", label);
+	rc = sc_io_pread_full(fd, data, size, 0);
+	if (rc < 0)
+		return sc_error_errno(err, rc, "%s: cannot read", label);
+	data[size] = 0;
+	*ret_data = sc_steal_ptr(data);
+	*ret_size = size;
+	if (ret_stat)
+		*ret_stat = st;
+	return 0;
+}
+
+int sc_io_pread_full(int fd, void *buffer, size_t count, uint64_t offset)
+{
+	uint8_t *to = buffer;
+	while (count > 0) {
+		ssize_t got = pread(fd, to, count, (off_t)offset);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			return -EIO;
+		to += got;
+		offset += (uint64_t)got;
+		count -= (size_t)got;
+	}
+	return 0;
+}
+
+int sc_io_write_full(int fd, const void *buffer, size_t count)
+{
+	const uint8_t *from = buffer;
+	while (count > 0) {
+		ssize_t put = write(fd, from, count);
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -errno;
+		from += put;
+		count -= (size_t)put;
+	}
+	return 0;
+}
+
+int sc_io_pwrite_full(int fd, const void *buffer, size_t count, uint64_t offset)
+{
+	const uint8_t *from = buffer;
+	while (count > 0) {
+		ssize_t put = pwrite(fd, from, count, (off_t)offset);
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -errno;
+		from += put;
+		offset += (uint64_t)put;
+		count -= (size_t)put;
+	}
+	return 0;
+}
+
+int sc_io_open_directory(int dirfd, const char *path, int flags, DIR **ret_dir)
+{
+	sc_autoclose int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+	if (fd < 0)
+		return -errno;
+	DIR *dir = fdopendir(fd);
+	if (!dir)
+		return -errno;
+	sc_steal_fd(&fd); /* it is the stream's now */
+	*ret_dir = dir;
+	return 0;
+}
+
+int sc_io_next_entry(DIR *dir, const char **ret_name)
+{
+	for (;;) {
+		errno = 0;
+		struct dirent *entry = readdir(dir);
+		if (!entry)
+			return -errno;
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		*ret_name = entry->d_name;
+		return 1;
+	}
+}
+
+static int remove_entries(DIR *dir)
+{
+	const char *name;
+	int rc;
+	while ((rc = sc_io_next_entry(dir, &name)) > 0) {
+		if (unlinkat(dirfd(dir), name, 0) == 0 || errno == ENOENT)
+			continue;
+		rc = errno == EISDIR || errno == EPERM ? sc_io_remove_tree(dirfd(dir), name) : -errno;
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}
+
+int sc_io_remove_tree(int dirfd, const char *path)
+{
+	sc_autoclosedir DIR *dir = NULL;
+	int rc = sc_io_open_directory(dirfd, path, O_NOFOLLOW, &dir);
+	if (rc == -ENOENT)
+		return 0;
+	if ((rc == -ENOTDIR || rc == -ELOOP) && unlinkat(dirfd, path, 0) == 0)
+		return 0;
+	if (rc == 0)
+		rc = remove_entries(dir);
+	if (rc == 0 && unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		rc = -errno;
+	return rc;
+}

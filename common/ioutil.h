@@ -1,0 +1,56 @@
+/*
+ * ioutil.h - whole reads and writes, and opening of files that strangers made.
+ *
+ * All functions are thread-safe. Paths are relative to `dirfd` as in openat.
+ */
+#ifndef SC_IOUTIL_H
+#define SC_IOUTIL_H
+
+#include "base.h"
+#include "error.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+/*
+ * Opens a regular file for reading; never blocks on a FIFO or device, which is
+ * -EUCLEAN, and never becomes a controlling terminal. `ret_stat` may be NULL.
+ * `label` is the name that errors use.
+ */
+int sc_io_open_regular(int dirfd, const char *path, const char *label, int *ret_fd, struct stat *ret_stat,
+		       struct sc_error *err);
+
+/*
+ * Reads a whole small file (a header) into memory of its own; more than
+ * `max_bytes` is -EUCLEAN. The caller frees *ret_data.
+ */
+int sc_io_read_file(int dirfd, const char *path, const char *label, size_t max_bytes, uint8_t **ret_data,
+		    size_t *ret_size, struct stat *ret_stat, struct sc_error *err);
+
+/* Reads exactly `count` bytes at `offset`; -EIO when the file ends before. */
+int sc_io_pread_full(int fd, void *buffer, size_t count, uint64_t offset);
+
+int sc_io_write_full(int fd, const void *buffer, size_t count);
+int sc_io_pwrite_full(int fd, const void *buffer, size_t count, uint64_t offset);
+
+/*
+ * Opens a directory for listing, with a position of its own; `flags` are more
+ * for open, such as O_NOFOLLOW. 0 or -errno.
+ */
+int sc_io_open_directory(int dirfd, const char *path, int flags, DIR **ret_dir);
+
+/* The next entry but "." and "..", valid until the next call: 1, 0 at the end, or -errno. */
+int sc_io_next_entry(DIR *dir, const char **ret_name);
+
+static inline void sc_io_closedir_cleanup(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+#define sc_autoclosedir __attribute__((cleanup(sc_io_closedir_cleanup)))
+
+/* Removes a directory and all in it, without following symbolic links. -ENOENT is no error. */
+int sc_io_remove_tree(int dirfd, const char *path);
+
+#endif

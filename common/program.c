@@ -1,0 +1,286 @@
+#include "program.h"
+#include "ioutil.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* How often to look after a process that no descriptor stands for. */
+#define SC_PROGRAM_TICK_MS 10
+
+/* One stream of the program's output. */
+struct stream {
+	int fd; /* -1 after its end */
+	char *text;
+	size_t size, limit;
+};
+
+/* The descriptors that become 0, 1 and 2. */
+struct child_ends {
+	int fds[3];
+};
+
+static void child_ends_close(struct child_ends *ends)
+{
+	for (int i = 0; i < 3; i++)
+		if (ends->fds[i] >= 0)
+			close(ends->fds[i]);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * Moves a descriptor above the standard ones, which it might be when the
+ * caller runs with those closed; dup2 in the child would overwrite one with another.
+ */
+static int move_above_standard(int *fd)
+{
+	int moved = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+	if (moved < 0)
+		return -errno;
+	close(*fd);
+	*fd = moved;
+	return 0;
+}
+
+/* The input as a file in memory: a pipe would have to be fed while the output is drained. */
+static int open_input(const struct sc_program *program, int *ret_fd)
+{
+	sc_autoclose int fd = memfd_create("subcubefs-input", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int rc = sc_io_pwrite_full(fd, program->input, program->input_size, 0);
+	if (rc == 0)
+		rc = move_above_standard(&fd);
+	if (rc < 0)
+		return rc;
+	*ret_fd = sc_steal_fd(&fd);
+	return 0;
+}
+
+static int open_output(int *ret_read_fd, int *ret_write_fd)
+{
+	int fds[2];
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	sc_autoclose int read_fd = fds[0];
+	sc_autoclose int write_fd = fds[1];
+	/* Not on both ends: programs do not expect it of theirs. */
+	if (fcntl(read_fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	int rc = move_above_standard(&write_fd);
+	if (rc < 0)
+		return rc;
+	*ret_read_fd = sc_steal_fd(&read_fd);
+	*ret_write_fd = sc_steal_fd(&write_fd);
+	return 0;
+}
+
+static int set_file_actions(posix_spawn_file_actions_t *actions, const struct child_ends *ends)
+{
+	for (int i = 0; i < 3; i++) {
+		int rc = posix_spawn_file_actions_adddup2(actions, ends->fds[i], i);
+		if (rc != 0)
+			return -rc;
+	}
+	/* For those that a library, or whoever started us, opened without O_CLOEXEC. */
+	return -posix_spawn_file_actions_addclosefrom_np(actions, 3);
+}
+
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+	sigset_t none, all;
+	sigemptyset(&none);
+	sigfillset(&all);
+	int rc = posix_spawnattr_setsigmask(attributes, &none);
+	if (rc == 0)
+		rc = posix_spawnattr_setsigdefault(attributes, &all);
+	if (rc == 0)
+		rc = posix_spawnattr_setpgroup(attributes, 0);
+	if (rc == 0)
+		rc = posix_spawnattr_setflags(attributes,
+					      POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+	return -rc;
+}
+
+static int spawn(const struct sc_program *program, const struct child_ends *ends, pid_t *ret_pid)
+{
+	posix_spawn_file_actions_t actions;
+	int rc = -posix_spawn_file_actions_init(&actions);
+	if (rc < 0)
+		return rc;
+	posix_spawnattr_t attributes;
+	rc = -posix_spawnattr_init(&attributes);
+	if (rc == 0) {
+		rc = set_file_actions(&actions, ends);
+		if (rc == 0)
+			rc = set_attributes(&attributes);
+		if (rc == 0)
+			rc = -posix_spawn(ret_pid, program->path, &actions, &attributes, program->argv,
+					  program->environment);
+		posix_spawnattr_destroy(&attributes);
+	}
+	posix_spawn_file_actions_destroy(&actions);
+	return rc;
+}
+
+/* Opens the streams and starts the program, which then has the only copies of the writing ends. */
+static int start(const struct sc_program *program, struct stream streams[2], pid_t *ret_pid)
+{
+	__attribute__((cleanup(child_ends_close))) struct child_ends ends = { { -1, -1, -1 } };
+	int rc = open_input(program, &ends.fds[0]);
+	for (int i = 0; i < 2 && rc == 0; i++)
+		rc = open_output(&streams[i].fd, &ends.fds[1 + i]);
+	if (rc == 0)
+		rc = spawn(program, &ends, ret_pid);
+	return rc;
+}
+
+/* Reads what is there. -EMSGSIZE when it is more than the limit. */
+static int stream_drain(struct stream *stream)
+{
+	while (stream->fd >= 0) {
+		char chunk[4096];
+		ssize_t got = read(stream->fd, chunk, sizeof(chunk));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 && errno == EAGAIN)
+			return 0;
+		if (got < 0)
+			return -errno;
+		if (got == 0) {
+			close(stream->fd);
+			stream->fd = -1;
+			return 0;
+		}
+		if ((size_t)got > stream->limit - stream->size)
+			return -EMSGSIZE;
+		memcpy(stream->text + stream->size, chunk, (size_t)got);
+		stream->size += (size_t)got;
+	}
+	return 0;
+}
+
+static int wait_for_events(int pidfd, const struct stream streams[2], int64_t left_ms)
+{
+	struct pollfd polled[3] = { { .fd = pidfd, .events = POLLIN },
+				    { .fd = streams[0].fd, .events = POLLIN },
+				    { .fd = streams[1].fd, .events = POLLIN } };
+	int64_t timeout_ms = left_ms > 60000 ? 60000 : left_ms;
+	if (pidfd < 0 && timeout_ms > SC_PROGRAM_TICK_MS)
+		timeout_ms = SC_PROGRAM_TICK_MS;
+	if (poll(polled, SC_COUNT_OF(polled), (int)timeout_ms) < 0 && errno != EINTR)
+		return -errno;
+	return 0;
+}
+
+/* Collects the output until the process has ended; -ETIMEDOUT, -EMSGSIZE or another error while it still runs. */
+static int collect(const struct sc_program *program, pid_t pid, int pidfd, struct stream streams[2], int *ret_status,
+		   bool *ret_reaped)
+{
+	int64_t deadline_ms = now_ms() + program->time_limit_ms;
+	for (;;) {
+		/* First asked whether it has ended, then read: so all that it wrote is there to be read. */
+		pid_t ended = waitpid(pid, ret_status, WNOHANG);
+		*ret_reaped = ended != 0;
+		if (ended < 0)
+			return -errno;
+		for (int i = 0; i < 2; i++) {
+			int rc = stream_drain(&streams[i]);
+			if (rc < 0)
+				return rc;
+		}
+		if (ended > 0)
+			return 0;
+		int64_t left_ms = deadline_ms - now_ms();
+		if (left_ms <= 0)
+			return -ETIMEDOUT;
+		int rc = wait_for_events(pidfd, streams, left_ms);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+static void kill_group(pid_t pid)
+{
+	/* The group may have children that outlive its leader; before waitpid its number cannot be another's. */
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static int describe(const struct sc_program *program, int code, struct sc_error *err)
+{
+	switch (code) {
+	case -ETIMEDOUT:
+		return sc_error_set(err, code, "%s took longer than %.3g s", program->label,
+				    (double)program->time_limit_ms / 1000);
+	case -EMSGSIZE:
+		return sc_error_set(err, code, "%s %s wrote more than %zu bytes of messages", program->label,
+				    program->path, program->output_limit);
+	case -ECHILD:
+		return sc_error_set(err, code, "%s %s: cannot learn how it ended; is SIGCHLD ignored?", program->label,
+				    program->path);
+	default:
+		return sc_error_errno(err, code, "%s %s: cannot collect its output", program->label, program->path);
+	}
+}
+
+static int run(const struct sc_program *program, struct stream streams[2], int *ret_status, struct sc_error *err)
+{
+	pid_t pid;
+	int rc = start(program, streams, &pid);
+	if (rc < 0)
+		return sc_error_errno(err, rc, "%s %s: cannot run", program->label, program->path);
+	/* Kernels before 5.3 and some containers have none; then we look every few milliseconds. */
+	sc_autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	bool reaped = false;
+	rc = collect(program, pid, pidfd, streams, ret_status, &reaped);
+	if (rc < 0 && !reaped)
+		kill_group(pid);
+	return rc < 0 ? describe(program, rc, err) : 0;
+}
+
+int sc_program_run(const struct sc_program *program, struct sc_program_result *ret_result, struct sc_error *err)
+{
+	struct stream streams[2] = { { .fd = -1, .limit = program->output_limit },
+				     { .fd = -1, .limit = program->output_limit } };
+	int status = 0, rc = 0;
+	for (int i = 0; i < 2 && rc == 0; i++) {
+		streams[i].text = calloc(1, program->output_limit + 1);
+		if (!streams[i].text)
+			rc = sc_error_errno(err, -ENOMEM, "%s: cannot run", program->label);
+	}
+	if (rc == 0)
+		rc = run(program, streams, &status, err);
+	for (int i = 0; i < 2; i++)
+		if (streams[i].fd >= 0)
+			close(streams[i].fd);
+	struct sc_program_result result = { status, streams[0].text, streams[1].text };
+	if (rc < 0) {
+		sc_program_result_clear(&result);
+		return rc;
+	}
+	*ret_result = result;
+	return 0;
+}
+
+void sc_program_result_clear(struct sc_program_result *result)
+{
+	free(result->output);
+	free(result->errors);
+	*result = (struct sc_program_result){ 0 };
+}

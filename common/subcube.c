@@ -1,0 +1,323 @@
+#include "subcube.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "imageconcat.h"
+#include "ioutil.h"
+#include "tablefile.h"
+
+/* Headers of real images take 10 KB to a few MB (a beam a plane, miscinfo of an earlier concatenation). */
+#define HEADER_BYTES_MAX (256u << 20)
+
+/* Since 1970; a clock that is centuries off is cut to what fits. */
+static int64_t nanoseconds(const struct timespec *time)
+{
+	int64_t ns;
+	if (__builtin_mul_overflow(time->tv_sec, INT64_C(1000000000), &ns) ||
+	    __builtin_add_overflow(ns, time->tv_nsec, &ns))
+		return time->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+	return ns;
+}
+
+struct sc_file_id sc_file_id_of(const struct stat *st)
+{
+	return (struct sc_file_id){
+		.inode = st->st_ino,
+		.size_bytes = (uint64_t)st->st_size,
+		.mtime_ns = nanoseconds(&st->st_mtim),
+		.ctime_ns = nanoseconds(&st->st_ctim),
+	};
+}
+
+bool sc_file_id_equal(const struct sc_file_id *a, const struct sc_file_id *b)
+{
+	return a->inode == b->inode && a->size_bytes == b->size_bytes && a->mtime_ns == b->mtime_ns &&
+	       a->ctime_ns == b->ctime_ns;
+}
+
+void sc_access_add(struct sc_access *access, const struct stat *st, bool has_acl)
+{
+	struct sc_access one = {
+		.any = true,
+		.uniform = !has_acl,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+		.mode = st->st_mode & 07777,
+		.newest_ns = nanoseconds(&st->st_mtim),
+	};
+	sc_access_merge(access, &one);
+}
+
+void sc_access_merge(struct sc_access *access, const struct sc_access *other)
+{
+	if (!other->any)
+		return;
+	if (!access->any) {
+		*access = *other;
+		return;
+	}
+	access->uniform = access->uniform && other->uniform && access->uid == other->uid && access->gid == other->gid;
+	access->mode &= other->mode;
+	if (other->newest_ns > access->newest_ns)
+		access->newest_ns = other->newest_ns;
+}
+
+bool sc_access_has_acl(int dirfd, const char *path)
+{
+	/* There is no getxattrat before Linux 6.13; /proc gives the directory a path. */
+	char full[PATH_MAX];
+	if (snprintf(full, sizeof(full), "/proc/self/fd/%d/%s", dirfd, path) >= (int)sizeof(full))
+		return true;
+	if (getxattr(full, "system.posix_acl_access", NULL, 0) >= 0)
+		return true;
+	/* Whatever cannot be told counts as an ACL: then only the mounting user gets access. */
+	return errno != ENODATA && errno != EOPNOTSUPP;
+}
+
+/* A file of a part: its path below the source for opening, which is also its name in messages. */
+struct part_path {
+	char text[PATH_MAX];
+};
+
+static int join(struct part_path *path, const char *part, const char *file, struct sc_error *err)
+{
+	if (snprintf(path->text, sizeof(path->text), "%s/%s", part, file) >= (int)sizeof(path->text))
+		return sc_error_set(err, -ENAMETOOLONG, "%s: its files' names are too long", part);
+	return 0;
+}
+
+static int read_header_file(int dirfd, const struct part_path *path, struct sc_access *access, uint8_t **ret_data,
+			    size_t *ret_size, struct sc_error *err)
+{
+	struct stat st;
+	int rc = sc_io_read_file(dirfd, path->text, path->text, HEADER_BYTES_MAX, ret_data, ret_size, &st, err);
+	if (rc == 0)
+		sc_access_add(access, &st, sc_access_has_acl(dirfd, path->text));
+	return rc;
+}
+
+static int read_table(int dirfd, const char *directory, struct sc_access *access, struct sc_tablefile *ret_table,
+		      struct sc_error *err)
+{
+	struct part_path path;
+	sc_autofree uint8_t *data = NULL;
+	size_t size;
+	int rc = join(&path, directory, "table.dat", err);
+	if (rc == 0)
+		rc = read_header_file(dirfd, &path, access, &data, &size, err);
+	if (rc == 0)
+		rc = sc_tablefile_decode(data, size, path.text, ret_table, err);
+	return rc;
+}
+
+/* The column of the array: the one casacore names so, or the only one. */
+static const struct sc_tablefile_column *find_column(const struct sc_tablefile *table, const char *name)
+{
+	for (size_t i = 0; i < table->ncolumns; i++) {
+		if (strcmp(table->columns[i].name, name) == 0)
+			return &table->columns[i];
+	}
+	return table->ncolumns == 1 ? &table->columns[0] : NULL;
+}
+
+static int check_agreement(const struct sc_tablefile *table, const struct sc_tablefile_column *column,
+			   const struct sc_tsm *tsm, const char *label, struct sc_error *err)
+{
+	if (tsm->type != column->type)
+		return sc_error_set(err, -EUCLEAN, "%s: its data are %s, expected %s as in table.dat", label,
+				    sc_type_name(tsm->type), sc_type_name(column->type));
+	if (tsm->big_endian != table->big_endian)
+		return sc_error_set(err, -EUCLEAN, "%s: its byte order is not the one in table.dat", label);
+	if (tsm->sequence != column->sequence)
+		return sc_error_set(err, -EUCLEAN, "%s: it is storage manager %u, expected %u as in table.dat", label,
+				    tsm->sequence, column->sequence);
+	return 0;
+}
+
+/* Number of tiles x bytes of a tile, behind the cube's offset; tsm's decoder made sure that it fits. */
+static uint64_t bytes_needed(const struct sc_tsm *tsm)
+{
+	uint64_t pixels = 1, tiles = 1;
+	for (int i = 0; i < tsm->ndim; i++) {
+		pixels *= (uint64_t)tsm->tile[i];
+		tiles *= (uint64_t)((tsm->shape[i] - 1) / tsm->tile[i] + 1);
+	}
+	return tsm->offset_bytes + tiles * ((pixels * sc_tsm_type_bits(tsm->type) - 1) / 8 + 1);
+}
+
+/*
+ * Reads the tiled column of the table in `directory`, which is `prefix` inside
+ * the part ("" or "mask0/").
+ */
+static int open_array(int dirfd, const char *directory, const char *prefix, const char *column_name,
+		      const struct sc_tablefile *table, struct sc_access *access, struct sc_subcube_array *ret_array,
+		      struct sc_error *err)
+{
+	const struct sc_tablefile_column *column = find_column(table, column_name);
+	if (!column)
+		return sc_error_set(err, -EUCLEAN, "%s/table.dat: no column \"%s\", not a CASA image", directory,
+				    column_name);
+	char file[64];
+	struct part_path path;
+	sc_autofree uint8_t *data = NULL;
+	size_t size;
+	snprintf(file, sizeof(file), "table.f%u", column->sequence);
+	int rc = join(&path, directory, file, err);
+	if (rc == 0)
+		rc = read_header_file(dirfd, &path, access, &data, &size, err);
+	if (rc == 0)
+		rc = sc_tsm_decode(data, size, path.text, &ret_array->tsm, err);
+	if (rc == 0)
+		rc = check_agreement(table, column, &ret_array->tsm, path.text, err);
+	if (rc < 0)
+		return rc;
+
+	snprintf(file, sizeof(file), "table.f%u_TSM%u", column->sequence, ret_array->tsm.file);
+	if (snprintf(ret_array->file, sizeof(ret_array->file), "%s%s", prefix, file) >= (int)sizeof(ret_array->file))
+		return sc_error_set(err, -ENAMETOOLONG, "%s: the mask's name is too long", directory);
+	rc = join(&path, directory, file, err);
+	if (rc < 0)
+		return rc;
+	struct stat st;
+	sc_autoclose int fd = -1;
+	rc = sc_io_open_regular(dirfd, path.text, path.text, &fd, &st, err);
+	if (rc < 0)
+		return rc;
+	sc_access_add(access, &st, sc_access_has_acl(dirfd, path.text));
+	ret_array->id = sc_file_id_of(&st);
+	ret_array->needed_bytes = bytes_needed(&ret_array->tsm);
+	return 0;
+}
+
+/* The mask's table inside the image: casacore stores "././NAME". Anything else would lead out of the part. */
+static const char *inner_table_name(const char *stored)
+{
+	if (strncmp(stored, "././", 4) != 0)
+		return NULL;
+	const char *name = stored + 4;
+	if (name[0] == 0 || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return NULL;
+	return name;
+}
+
+static bool same_shape(const struct sc_tsm *a, const struct sc_tsm *b)
+{
+	return a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof(a->shape[0])) == 0;
+}
+
+/* Opens the default mask named `mask` in the image's keywords. */
+static int open_mask(int dirfd, const char *name, const char *mask, struct sc_subcube *subcube, struct sc_error *err)
+{
+	const struct sc_record *masks = sc_record_get_record(subcube->keywords, "masks");
+	const struct sc_record *region = masks ? sc_record_get_record(masks, mask) : NULL;
+	const char *kind = region ? sc_record_get_string(region, "name") : NULL;
+	const char *stored = region ? sc_record_get_string(region, "mask") : NULL;
+	if (!kind || !stored || strcmp(kind, "LCPagedMask") != 0)
+		return sc_error_set(err, -EUCLEAN, "%s/table.dat: the default mask %s is not a pixel mask in it", name,
+				    mask);
+	const char *table_name = inner_table_name(stored);
+	if (!table_name)
+		return sc_error_set(err, -EUCLEAN, "%s/table.dat: the default mask's table %s is not inside the image",
+				    name, stored);
+
+	char prefix[256];
+	struct part_path directory;
+	if (snprintf(prefix, sizeof(prefix), "%s/", table_name) >= (int)sizeof(prefix))
+		return sc_error_set(err, -ENAMETOOLONG, "%s: the mask's name is too long", name);
+	int rc = join(&directory, name, table_name, err);
+	if (rc < 0)
+		return rc;
+	struct sc_tablefile table;
+	rc = read_table(dirfd, directory.text, &subcube->files, &table, err);
+	if (rc < 0)
+		return rc;
+	rc = open_array(dirfd, directory.text, prefix, "PagedArray", &table, &subcube->files, &subcube->mask, err);
+	sc_tablefile_clear(&table);
+	if (rc < 0)
+		return rc;
+	if (subcube->mask.tsm.type != SC_TYPE_BOOL)
+		return sc_error_set(err, -EUCLEAN, "%s: its pixels are %s, expected Bool", directory.text,
+				    sc_type_name(subcube->mask.tsm.type));
+	if (!same_shape(&subcube->mask.tsm, &subcube->pixels.tsm))
+		return sc_error_set(err, -EUCLEAN, "%s: the mask has not the image's shape", directory.text);
+	subcube->has_mask = true;
+	return 0;
+}
+
+static int check_pixel_type(const char *name, enum sc_type type, struct sc_error *err)
+{
+	switch (type) {
+	case SC_TYPE_FLOAT:
+	case SC_TYPE_DOUBLE:
+	case SC_TYPE_COMPLEX:
+	case SC_TYPE_DCOMPLEX:
+		return 0;
+	default:
+		return sc_error_set(err, -EUCLEAN, "%s: its pixels are %s, expected float, double or complex", name,
+				    sc_type_name(type));
+	}
+}
+
+/* The directory's owner, group and ACL count for the files in it too, its mode bits do not. */
+static int add_directory_access(int dirfd, const char *name, struct sc_access *access, struct sc_error *err)
+{
+	struct stat st;
+	if (fstatat(dirfd, name, &st, 0) < 0)
+		return sc_error_errno(err, -errno, "%s: cannot stat", name);
+	st.st_mode |= 07777;
+	sc_access_add(access, &st, sc_access_has_acl(dirfd, name));
+	return 0;
+}
+
+static bool is_virtual(int dirfd, const char *name)
+{
+	struct part_path path;
+	struct stat st;
+	return join(&path, name, SC_IMAGECONCAT_FILE, NULL) == 0 && fstatat(dirfd, path.text, &st, 0) == 0;
+}
+
+int sc_subcube_open(int dirfd, const char *name, struct sc_subcube *ret_subcube, struct sc_error *err)
+{
+	struct stat st;
+	if (fstatat(dirfd, name, &st, 0) == 0 && S_ISREG(st.st_mode))
+		return sc_subcube_open_fits(dirfd, name, ret_subcube, err);
+	struct sc_subcube subcube = { 0 };
+	struct sc_tablefile table;
+	int rc = add_directory_access(dirfd, name, &subcube.files, err);
+	if (rc == 0)
+		rc = read_table(dirfd, name, &subcube.files, &table, err);
+	if (rc == -ENOENT && is_virtual(dirfd, name))
+		return sc_error_set(err, -EUCLEAN,
+				    "%s: a virtual image, without pixels of its own; name its parts instead", name);
+	if (rc < 0)
+		return rc;
+	rc = open_array(dirfd, name, "", "map", &table, &subcube.files, &subcube.pixels, err);
+	subcube.keywords = sc_steal_ptr(table.keywords);
+	sc_tablefile_clear(&table);
+	if (rc == 0)
+		rc = check_pixel_type(name, subcube.pixels.tsm.type, err);
+	if (rc == 0) {
+		const char *mask = sc_record_get_string(subcube.keywords, "Image_defaultmask");
+		if (mask && mask[0] != 0)
+			rc = open_mask(dirfd, name, mask, &subcube, err);
+	}
+	if (rc < 0) {
+		sc_subcube_clear(&subcube);
+		return rc;
+	}
+	*ret_subcube = subcube;
+	return 0;
+}
+
+void sc_subcube_clear(struct sc_subcube *subcube)
+{
+	sc_record_free(subcube->keywords);
+	if (subcube->fits)
+		sc_fits_clear(subcube->fits);
+	free(subcube->fits);
+	*subcube = (struct sc_subcube){ 0 };
+}

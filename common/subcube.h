@@ -1,0 +1,80 @@
+/*
+ * subcube.h - one part: a CASA image on disk, read without casacore; or a FITS image, in place of that directory a
+ * file.
+ *
+ * Opens table.dat, table.fN and the headers of the default mask; checks that
+ * they agree with each other; reads no pixel. Nothing is written, no lock is
+ * taken. What a FITS header means, casacore knows: such a part is completed in a
+ * second step; partreader.h does both.
+ */
+#ifndef SC_SUBCUBE_H
+#define SC_SUBCUBE_H
+
+#include "fits.h"
+#include "record.h"
+#include "tsm.h"
+
+#include <sys/stat.h>
+
+/* What tells one version of a file from another. Device numbers differ between nodes of a cluster, so they do not
+ * count. */
+struct sc_file_id {
+	uint64_t inode;
+	uint64_t size_bytes;
+	int64_t mtime_ns, ctime_ns;
+};
+
+struct sc_file_id sc_file_id_of(const struct stat *st);
+bool sc_file_id_equal(const struct sc_file_id *a, const struct sc_file_id *b);
+
+/* Who may read a set of files: what a view of them may show. */
+struct sc_access {
+	bool any;     /* something was added */
+	bool uniform; /* one owner, one group, no ACL */
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;       /* AND of all permission bits */
+	int64_t newest_ns; /* modification time, nanoseconds since 1970 */
+};
+
+void sc_access_add(struct sc_access *access, const struct stat *st, bool has_acl);
+void sc_access_merge(struct sc_access *access, const struct sc_access *other);
+
+/* Whether a file or directory has an access ACL beyond its mode bits; path relative to dirfd. */
+bool sc_access_has_acl(int dirfd, const char *path);
+
+/* One tiled array on disk: the pixels or the mask. */
+struct sc_subcube_array {
+	struct sc_tsm tsm;
+	struct sc_coding coding;
+	char file[320]; /* inside the part: "table.f0_TSM0", "mask0/table.f0_TSM0"; "": the part is the file */
+	struct sc_file_id id;
+	uint64_t needed_bytes; /* what the shape and the tiles need; id.size_bytes below it: truncated */
+};
+
+struct sc_subcube {
+	struct sc_subcube_array pixels;
+	bool has_mask;
+	struct sc_subcube_array mask;
+	struct sc_record *keywords; /* of table.dat */
+	struct sc_access files;     /* of all files read */
+	struct sc_fits *fits;       /* a FITS image that is not complete: neither keywords nor shapes */
+};
+
+/*
+ * Opens the part `name` in the directory `dirfd`. A FITS image is not complete then. Errors name the part and the
+ * file. A pixel or mask file that is shorter than needed is no error here.
+ */
+int sc_subcube_open(int dirfd, const char *name, struct sc_subcube *ret_subcube, struct sc_error *err);
+void sc_subcube_clear(struct sc_subcube *subcube);
+
+/* The same for a part that is a FITS image, which is not complete then. */
+int sc_subcube_open_fits(int dirfd, const char *name, struct sc_subcube *ret_subcube, struct sc_error *err);
+
+/*
+ * Completes a FITS part with what casacore says of it (fitsclient.h). `keywords` belongs to the part from then on, also
+ * after an error.
+ */
+int sc_subcube_complete(struct sc_subcube *subcube, const char *name, struct sc_record *keywords, struct sc_error *err);
+
+#endif

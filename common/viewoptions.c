@@ -1,0 +1,124 @@
+#include "viewoptions.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The position of `value` in a list of words that ends with NULL. */
+static int choose(const char *name, const char *value, const char *const *words, int *ret_choice, struct sc_error *err)
+{
+	char list[200] = "";
+	for (int i = 0; words[i]; i++) {
+		if (strcmp(words[i], value) == 0) {
+			*ret_choice = i;
+			return 0;
+		}
+		size_t used = strlen(list);
+		snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "", words[i]);
+	}
+	return sc_error_set(err, -EINVAL, "--%s: '%s' is none of %s", name, value, list);
+}
+
+static int whole_number(const char *name, const char *value, int64_t least, int64_t most, int64_t *ret_number,
+			struct sc_error *err)
+{
+	char *end;
+	errno = 0;
+	long long number = strtoll(value, &end, 10);
+	if (errno || end == value || *end || number < least || number > most)
+		return sc_error_set(err, -EINVAL, "--%s: expected a whole number from %lld to %lld, not '%s'", name,
+				    (long long)least, (long long)most, value);
+	*ret_number = number;
+	return 0;
+}
+
+static int set_missing(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)
+{
+	static const char *const words[] = { "error", "skip", "blank", NULL };
+	int choice, rc = choose(name, value, words, &choice, err);
+	if (rc == 0)
+		options->missing = (enum sc_missing)choice;
+	return rc;
+}
+
+static int set_nparts(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)
+{
+	int64_t number;
+	int rc = whole_number(name, value, 1, INT32_MAX, &number, err);
+	if (rc == 0)
+		options->nparts = (uint64_t)number;
+	return rc;
+}
+
+static int set_nchan(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)
+{
+	return whole_number(name, value, 1, INT32_MAX, &options->nchan, err);
+}
+
+static int set_history(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)
+{
+	static const char *const words[] = { "first", "all", NULL };
+	int choice, rc = choose(name, value, words, &choice, err);
+	if (rc == 0)
+		options->all_history = choice == 1;
+	return rc;
+}
+
+static int set_miscinfo(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)
+{
+	static const char *const words[] = { "merge", "first", NULL };
+	int choice, rc = choose(name, value, words, &choice, err);
+	if (rc == 0)
+		options->header.first_miscinfo = choice == 1;
+	return rc;
+}
+
+static int set_axis(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)
+{
+	int64_t axis = 0;
+	bool spectral = strcmp(value, "spectral") == 0;
+	if (!spectral && whole_number(name, value, 0, SC_MAXDIM - 1, &axis, NULL) < 0)
+		return sc_error_set(err, -EINVAL, "--%s: expected 'spectral' or a pixel axis from 0, not '%s'", name,
+				    value);
+	options->header.axis_given = !spectral;
+	options->header.axis = (int)axis;
+	return 0;
+}
+
+static int set_reorder(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)
+{
+	(void)name, (void)value, (void)err;
+	options->reorder = true;
+	return 0;
+}
+
+/* The last of --relax and --strict counts. */
+static int set_strictness(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)
+{
+	(void)value, (void)err;
+	options->header.strict = strcmp(name, "strict") == 0;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	bool has_value;
+	int (*set)(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err);
+} table[] = {
+	{ "missing", true, set_missing },  { "nparts", true, set_nparts },     { "nchan", true, set_nchan },
+	{ "history", true, set_history },  { "miscinfo", true, set_miscinfo }, { "axis", true, set_axis },
+	{ "reorder", false, set_reorder }, { "relax", false, set_strictness }, { "strict", false, set_strictness },
+};
+
+int sc_viewoptions_set(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)
+{
+	for (size_t i = 0; i < SC_COUNT_OF(table); i++) {
+		if (strcmp(table[i].name, name) != 0)
+			continue;
+		if (table[i].has_value != (value != NULL))
+			return sc_error_set(err, -EINVAL, "--%s: %s", name,
+					    table[i].has_value ? "a value is needed" : "takes no value");
+		return table[i].set(options, name, value, err);
+	}
+	return sc_error_set(err, -ENOENT, "--%s: no such option", name);
+}

@@ -1,0 +1,19 @@
+/*
+ * viewoptions.h - the options that say what a view holds, which both programs
+ * understand alike: the same options give the same bytes.
+ *
+ *   missing=error|skip|blank  nparts=N  nchan=TOTAL  history=first|all
+ *   miscinfo=merge|first  axis=spectral|N  reorder  relax  strict
+ */
+#ifndef SC_VIEWOPTIONS_H
+#define SC_VIEWOPTIONS_H
+
+#include "view.h"
+
+/*
+ * Sets the option `name` ("missing", without dashes) to `value`, NULL for an
+ * option without one. -EINVAL: not a value that the option takes; -ENOENT: no such option.
+ */
+int sc_viewoptions_set(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err);
+
+#endif
