@@ -1,0 +1,33 @@
+/*
+ * attributes.h - owner, permissions and times of what the mount shows: nobody
+ * sees through the mount what the parts' owners did not let them see.
+ *
+ *   all parts have one owner and one group and no ACL: these, and the AND of
+ *   the permissions, less write permission; else the mounting user alone.
+ *
+ * Pure but for sc_attributes_init. The kernel enforces it (default_permissions).
+ */
+#ifndef SC_ATTRIBUTES_H
+#define SC_ATTRIBUTES_H
+
+#include "scan.h"
+#include "subcube.h"
+
+#include <sys/stat.h>
+
+struct sc_owner {
+	uid_t uid; /* the mounting user's */
+	gid_t gid;
+	struct stat root; /* of the mount's root directory, but for number and links */
+};
+
+/* Looks at SOURCE and the directories above it. */
+int sc_attributes_init(const struct sc_source *source, uid_t uid, gid_t gid, struct sc_owner *ret_owner,
+		       struct sc_error *err);
+
+/* All of a stat but number and links; `parts` says what the parts let see. */
+void sc_attributes_directory(const struct sc_owner *owner, const struct sc_access *parts, struct stat *ret_stat);
+void sc_attributes_file(const struct sc_owner *owner, const struct sc_access *parts, uint64_t size_bytes,
+			struct stat *ret_stat);
+
+#endif

@@ -1,0 +1,63 @@
+#include "complaints.h"
+
+#include "log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#define REMEMBERED 64
+#define QUIET_NS INT64_C(1000000000)
+
+static struct {
+	pthread_mutex_t lock;
+	struct {
+		uint64_t hash; /* of the line; 0: free */
+		int64_t logged_at_ns;
+	} lines[REMEMBERED];
+} recent = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* FNV-1a. Two lines with one hash would cost one of them a second of silence. */
+static uint64_t hash_line(const char *text)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * UINT64_C(1099511628211);
+	return hash ? hash : 1;
+}
+
+static bool is_due(uint64_t hash, int64_t now_ns)
+{
+	size_t slot = 0;
+	for (size_t i = 0; i < REMEMBERED; i++) {
+		if (recent.lines[i].hash == hash) {
+			if (now_ns - recent.lines[i].logged_at_ns < QUIET_NS)
+				return false;
+			slot = i;
+			break;
+		}
+		if (recent.lines[i].logged_at_ns < recent.lines[slot].logged_at_ns)
+			slot = i; /* the oldest makes room */
+	}
+	recent.lines[slot].hash = hash;
+	recent.lines[slot].logged_at_ns = now_ns;
+	return true;
+}
+
+void sc_complain(const char *format, ...)
+{
+	char text[1536];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+
+	pthread_mutex_lock(&recent.lock);
+	bool due = is_due(hash_line(text), (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+	pthread_mutex_unlock(&recent.lock);
+	if (due)
+		sc_log(SC_LOG_ERROR, "%s", text);
+}

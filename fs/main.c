@@ -1,0 +1,275 @@
+/*
+ * subcubefs - subcubes, mounted as whole CASA images.
+ *
+ *   parent: options, scan --fork--> child: mounts, serves
+ *           waits on a pipe  <----- INIT came: "ready"
+ *           looks up a name in the mount, returns 0
+ *
+ * All that can fail before the fork does; what fails in the child before it is
+ * ready is said by the child on the standard error both share.
+ */
+#include "catalog.h"
+#include "log.h"
+#include "messages.h"
+#include "mountpoint.h"
+#include "options.h"
+#include "session.h"
+#include "viewread.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define CACHE_BYTES ((size_t)64 << 20)
+
+/* The daemon answers that this is not there, which shows that it answers. */
+#define PROBE_NAME ".subcubefs-ready"
+
+struct program {
+	struct sc_options options;
+	struct sc_source source;
+	char *mountpoint;
+	struct sc_service service;
+	struct sc_session *session;
+	int ready_fd; /* the child's end of the pipe; -1 in the foreground */
+	bool was_ready;
+};
+
+static int fail(const struct sc_error *err)
+{
+	fprintf(stderr, "subcubefs: %s\n", err->text);
+	return SC_EXIT_FAILURE;
+}
+
+/* As many open files as permitted; half of them may be parts, the rest is for FUSE and header programs. */
+static size_t choose_max_files(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 16;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	rlim_t half = limit.rlim_cur / 2;
+	return half < 16 ? 16 : half > 256 ? 256 : (size_t)half;
+}
+
+static int open_log(const struct sc_options *options, struct sc_error *err)
+{
+	/* A daemon's log goes to syslog once it is ready; until then the user is there to read. */
+	bool later = !options->foreground && strcmp(options->log, "syslog") == 0;
+	return sc_log_open("subcubefs", later ? "stderr" : options->log, later ? SC_LOG_WARNING : SC_LOG_INFO, err);
+}
+
+static int explain_nothing_found(const struct program *program, struct sc_error *err)
+{
+	const struct sc_source *source = &program->source;
+	const char *given = program->options.source;
+	if (source->base)
+		return sc_error_set(
+		    err, -ENOENT, "No subcube files found in %s; it is no directory, and %s holds no %s.subcube.N.EXT",
+		    given, source->path, source->base);
+	return sc_error_set(err, -ENOENT,
+			    "No subcube files found in %s; give a directory that holds BASE.subcube.N.EXT", given);
+}
+
+static int make_catalog(struct program *program, struct sc_error *err)
+{
+	struct sc_scan scan = { 0 };
+	const struct sc_source *source = &program->source;
+	const struct sc_scan_options options = {
+		.exclude = sc_mountpoint_entry_of(program->mountpoint, source->dirfd),
+		.pattern = program->options.has_pattern ? &program->options.pattern : NULL,
+	};
+	int rc = sc_scan_source(source, &options, &scan, err);
+	if (rc < 0)
+		return rc;
+	if (scan.nproducts == 0) {
+		sc_scan_clear(&scan);
+		return explain_nothing_found(program, err);
+	}
+	return sc_catalog_new(source, &scan, &program->options.view, getuid(), getgid(), &program->service.catalog, err);
+}
+
+/* Everything that is in the way of mounting and can be known before. Returns the exit status. */
+static int prepare(struct program *program)
+{
+	struct sc_error err = { 0 };
+	const struct sc_options *options = &program->options;
+	if (sc_source_open(options->source, false, &program->source, &err) < 0)
+		return fail(&err);
+	program->service.source = &program->source;
+	sc_autofree char *name = NULL;
+	if (asprintf(&name, "%s%s%s", program->source.path, program->source.base ? "/" : "",
+		     program->source.base ? program->source.base : "") < 0) {
+		name = NULL;
+		sc_error_errno(&err, -ENOMEM, "%s", options->source);
+		return fail(&err);
+	}
+	int status =
+	    sc_session_new(options->nmount_options, options->mount_options, name, &program->service, &program->session);
+	if (status != 0)
+		return status;
+	if (sc_mountpoint_resolve(options->mountpoint, &program->mountpoint, &err) < 0 || open_log(options, &err) < 0 ||
+	    make_catalog(program, &err) < 0)
+		return fail(&err);
+	return 0;
+}
+
+/* --- the child --- */
+
+/* Lets go of the terminal. Standard error stays when it is where the log goes. */
+static void detach_stdio(const struct sc_options *options)
+{
+	setsid();
+	sc_autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		if (strcmp(options->log, "stderr") != 0)
+			dup2(null, STDERR_FILENO);
+	}
+	if (strcmp(options->log, "syslog") == 0)
+		sc_log_open("subcubefs", "syslog", SC_LOG_INFO, NULL);
+}
+
+/* The kernel has sent INIT. */
+static void become_ready(void *context)
+{
+	struct program *program = context;
+	program->was_ready = true;
+	if (program->ready_fd >= 0) {
+		detach_stdio(&program->options);
+		/* A parent that was killed will not unmount, so nobody wants this mount. */
+		if (write(program->ready_fd, "R", 1) != 1)
+			kill(getpid(), SIGTERM);
+		close(program->ready_fd);
+		program->ready_fd = -1;
+	}
+	sc_log(SC_LOG_INFO, "%s: mounted on %s, %zu image%s", program->source.path, program->mountpoint,
+	       sc_catalog_count(program->service.catalog), sc_catalog_count(program->service.catalog) == 1 ? "" : "s");
+}
+
+static void forget_view(void *reader, const struct sc_view *view)
+{
+	sc_reader_forget(reader, view);
+}
+
+static int serve(struct program *program)
+{
+	struct sc_error err = { 0 };
+	program->service.ready = become_ready;
+	program->service.context = program;
+	program->service.reader = sc_reader_new(choose_max_files(), CACHE_BYTES);
+	int rc;
+	if (!program->service.reader)
+		rc = sc_error_errno(&err, -ENOMEM, "%s", program->options.source);
+	else
+		rc = sc_session_serve(program->session, program->mountpoint, program->options.foreground, &err);
+	if (rc == 0 && !program->was_ready)
+		rc = sc_error_set(&err, -EIO, "%s: unmounted before it was ready", program->mountpoint);
+	if (rc < 0 && !program->was_ready)
+		fail(&err);
+	else if (rc < 0)
+		sc_log(SC_LOG_ERROR, "%s", err.text);
+	else
+		sc_log(SC_LOG_INFO, "%s: unmounted", program->mountpoint);
+	sc_catalog_each_view(program->service.catalog, forget_view, program->service.reader);
+	sc_reader_free(program->service.reader);
+	return rc < 0 ? SC_EXIT_FAILURE : 0;
+}
+
+/* --- the parent --- */
+
+static int collect_child(pid_t child)
+{
+	int status = 0;
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+/* The child died without being ready. It said why, unless a signal killed it; then its mount may be left. */
+static int report_death(const struct program *program, pid_t child)
+{
+	int status = collect_child(child);
+	if (!WIFSIGNALED(status))
+		return SC_EXIT_FAILURE;
+	fprintf(stderr, "subcubefs: %s: the serving process was killed by signal %d (%s)\n", program->mountpoint,
+		WTERMSIG(status), strsignal(WTERMSIG(status)));
+	struct sc_mounted mounted;
+	if (sc_mountpoint_mounted(program->mountpoint, &mounted) && sc_mountpoint_is_subcubefs(&mounted))
+		sc_mountpoint_detach(program->mountpoint);
+	return SC_EXIT_FAILURE;
+}
+
+static int wait_until_ready(const struct program *program, int ready_fd, pid_t child)
+{
+	char byte;
+	ssize_t got;
+	while ((got = read(ready_fd, &byte, 1)) < 0 && errno == EINTR)
+		;
+	if (got != 1)
+		return report_death(program, child);
+	sc_autofree char *probe = NULL;
+	struct stat st;
+	if (asprintf(&probe, "%s/%s", program->mountpoint, PROBE_NAME) < 0)
+		probe = NULL;
+	else if (lstat(probe, &st) == 0 || errno == ENOENT)
+		return 0;
+	fprintf(stderr, "subcubefs: %s: mounted, but it does not answer: %s\n", program->mountpoint, strerror(errno));
+	kill(child, SIGTERM);
+	collect_child(child);
+	return SC_EXIT_FAILURE;
+}
+
+static int run_daemon(struct program *program)
+{
+	struct sc_error err = { 0 };
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		sc_error_errno(&err, -errno, "cannot start in the background");
+		return fail(&err);
+	}
+	pid_t child = fork();
+	if (child == 0) {
+		close(ends[0]);
+		program->ready_fd = ends[1];
+		/* Nothing from here on uses a relative path. */
+		if (chdir("/") < 0)
+			sc_log(SC_LOG_WARNING, "cannot leave the current directory");
+		return serve(program);
+	}
+	close(ends[1]);
+	sc_autoclose int ready_fd = ends[0];
+	if (child < 0) {
+		sc_error_errno(&err, -errno, "cannot start in the background");
+		return fail(&err);
+	}
+	return wait_until_ready(program, ready_fd, child);
+}
+
+int main(int argc, char **argv)
+{
+	struct program program = { .source.dirfd = -1, .ready_fd = -1 };
+	int status = sc_options_parse(argc, argv, &program.options);
+	if (status >= 0)
+		return status;
+	/* Whoever started us may ignore it; then nobody could be waited for. */
+	signal(SIGCHLD, SIG_DFL);
+	sc_messages_to_log();
+	status = prepare(&program);
+	if (status == 0)
+		status = program.options.foreground ? serve(&program) : run_daemon(&program);
+	sc_session_free(program.session);
+	sc_catalog_free(program.service.catalog);
+	free(program.mountpoint);
+	sc_source_close(&program.source);
+	sc_options_clear(&program.options);
+	return status;
+}

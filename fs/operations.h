@@ -1,0 +1,28 @@
+/*
+ * operations.h - the kernel's requests, answered from the catalog.
+ *
+ * Each request is one low-level FUSE operation: it finds the node, asks the
+ * catalog or the reader, and turns -errno into the reply. No state of its own
+ * but a read buffer for each thread.
+ */
+#ifndef SC_OPERATIONS_H
+#define SC_OPERATIONS_H
+
+#include "catalog.h"
+#include "viewread.h"
+
+#include <fuse_lowlevel.h>
+
+/* The session's userdata. */
+struct sc_service {
+	const struct sc_source *source;
+	struct sc_catalog *catalog;
+	struct sc_reader *reader;
+	unsigned max_read; /* bytes, of -o max_read; 0: not given */
+	void (*ready)(void *context); /* called once, when the kernel has sent INIT */
+	void *context;
+};
+
+extern const struct fuse_lowlevel_ops sc_operations;
+
+#endif

@@ -1,0 +1,182 @@
+#include "options.h"
+
+#include "viewoptions.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help_text[] =
+    "Usage: subcubefs [OPTIONS] SOURCE MOUNTPOINT\n"
+    "\n"
+    "Shows the subcubes BASE.subcube.N.EXT in the directory SOURCE as whole CASA images\n"
+    "MOUNTPOINT/BASE.EXT, read-only and without copying a pixel.\n"
+    "\n"
+    "  SOURCE               a directory with subcubes, or DIR/BASE for one family in DIR\n"
+    "  MOUNTPOINT           an existing directory; it may lie in SOURCE, or be SOURCE\n"
+    "      --pattern=PATTERN  how parts are named, such as '{base}.chunk{n}{ext}'; the default is\n"
+    "                       {base}.subcube.{n}{ext} and {base}.workdirectory/{base}.n{n}{ext}\n"
+    "\n"
+    "What the images hold (the same options give the same bytes in subcube-materialize):\n"
+    "      --missing=WHAT   missing parts: 'blank' channels (the default), 'skip' them, or an 'error'\n"
+    "      --nparts=N       how many parts there should be; those numbered above are left out\n"
+    "      --nchan=TOTAL    how many channels the whole cube has, where missing parts leave it open\n"
+    "      --history=WHICH  log rows of the 'first' part (the default) or of 'all'\n"
+    "      --miscinfo=HOW   'merge' that of all parts (the default), or the 'first' one's only\n"
+    "      --axis=AXIS      along the 'spectral' axis (the default), or along pixel axis 0, 1, ...\n"
+    "      --reorder        by world coordinate instead of number\n"
+    "      --strict         no image where headers differ; the default is --relax, a warning\n"
+    "\n"
+    "Running:\n"
+    "  -f, --foreground     stay in the foreground; without it, return when the mount answers\n"
+    "      --log=WHERE      where messages go: a file, which is appended to, 'syslog' or 'stderr'\n"
+    "                       (default: stderr in the foreground, else syslog)\n"
+    "\n"
+    "Mounting:\n"
+    "  -o OPT[,OPT...]      mount options; several -o add up\n"
+    "     allow_other       let other users in, as far as the permissions of the parts let them\n"
+    "                       (an ordinary user needs user_allow_other in /etc/fuse.conf)\n"
+    "     allow_root        let only root in besides the mounting user\n"
+    "     auto_unmount      unmount even when the program is killed\n"
+    "     fsname=NAME       what df and mount show as the source\n"
+    "     max_read=BYTES    the largest read request\n"
+    "                       and what mount(8) knows: nodev, nosuid, noexec, context=, ...\n"
+    "                       (ro and default_permissions are always set)\n"
+    "\n"
+    "Information:\n"
+    "  -h, --help           show this help\n"
+    "  -V, --version        show the version\n"
+    "\n"
+    "To unmount: fusermount3 -u MOUNTPOINT\n"
+    "Exit status: 0 mounted, 1 not mounted (the reason is on standard error), 2 wrong usage.\n";
+
+enum { OPTION_LOG = 256, OPTION_PATTERN, OPTION_VIEW };
+
+static const struct option long_options[] = {
+	{ "foreground", no_argument, NULL, 'f' },
+	{ "log", required_argument, NULL, OPTION_LOG },
+	{ "options", required_argument, NULL, 'o' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "pattern", required_argument, NULL, OPTION_PATTERN },
+	{ "missing", required_argument, NULL, OPTION_VIEW },
+	{ "nparts", required_argument, NULL, OPTION_VIEW },
+	{ "nchan", required_argument, NULL, OPTION_VIEW },
+	{ "history", required_argument, NULL, OPTION_VIEW },
+	{ "miscinfo", required_argument, NULL, OPTION_VIEW },
+	{ "axis", required_argument, NULL, OPTION_VIEW },
+	{ "reorder", no_argument, NULL, OPTION_VIEW },
+	{ "relax", no_argument, NULL, OPTION_VIEW },
+	{ "strict", no_argument, NULL, OPTION_VIEW },
+	{ NULL, 0, NULL, 0 },
+};
+
+int sc_options_usage_error(const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fprintf(stderr, "subcubefs: %s; see subcubefs --help\n", text);
+	return SC_EXIT_USAGE;
+}
+
+/* What getopt did not understand, as one message of ours. */
+static int reject_option(char **argv, int which)
+{
+	const char *argument = argv[optind - 1];
+	bool is_long = strncmp(argument, "--", 2) == 0;
+	if (which == ':')
+		return sc_options_usage_error("%s needs an argument", argument);
+	/* Short options may stand in a row: only optopt knows which one is wrong. */
+	if (!is_long)
+		return sc_options_usage_error("unknown option -%c", optopt);
+	return sc_options_usage_error(optopt ? "%s: this option takes no argument" : "unknown option %s", argument);
+}
+
+static int take_operands(int argc, char **argv, struct sc_options *options)
+{
+	if (argc - optind < 2)
+		return sc_options_usage_error("%s is missing", argc == optind ? "SOURCE" : "MOUNTPOINT");
+	if (argc - optind > 2)
+		return sc_options_usage_error("'%s' is one argument too many", argv[optind + 2]);
+	options->source = argv[optind];
+	options->mountpoint = argv[optind + 1];
+	if (!*options->source || !*options->mountpoint)
+		return sc_options_usage_error("SOURCE and MOUNTPOINT cannot be empty");
+	return -1;
+}
+
+static int finish_output(void)
+{
+	return fflush(stdout) == 0 ? 0 : SC_EXIT_FAILURE;
+}
+
+static int parse(int argc, char **argv, struct sc_options *options)
+{
+	opterr = 0;
+	for (;;) {
+		struct sc_error err = { 0 };
+		int number, which = getopt_long(argc, argv, ":fo:hV", long_options, &number);
+		switch (which) {
+		case -1:
+			return take_operands(argc, argv, options);
+		case 'f':
+			options->foreground = true;
+			break;
+		case 'o':
+			options->mount_options[options->nmount_options++] = optarg;
+			break;
+		case OPTION_LOG:
+			if (!*optarg)
+				return sc_options_usage_error("--log needs a file, 'syslog' or 'stderr'");
+			options->log = optarg;
+			break;
+		case OPTION_PATTERN:
+			if (sc_pattern_parse(optarg, &options->pattern, &err) < 0)
+				return sc_options_usage_error("--pattern: %s", err.text);
+			options->has_pattern = true;
+			break;
+		case OPTION_VIEW:
+			if (sc_viewoptions_set(&options->view, long_options[number].name, optarg, &err) < 0)
+				return sc_options_usage_error("%s", err.text);
+			break;
+		case 'h':
+			fputs(help_text, stdout);
+			return finish_output();
+		case 'V':
+			puts("subcubefs " SC_VERSION);
+			return finish_output();
+		default:
+			return reject_option(argv, which);
+		}
+	}
+}
+
+int sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
+{
+	struct sc_options options = { .view = { .tiling.mode = SC_TILING_KEEP, .missing = SC_MISSING_BLANK } };
+	/* There cannot be more -o than arguments. */
+	options.mount_options = calloc((size_t)argc + 1, sizeof(*options.mount_options));
+	if (!options.mount_options) {
+		fputs("subcubefs: out of memory\n", stderr);
+		return SC_EXIT_FAILURE;
+	}
+	int status = parse(argc, argv, &options);
+	if (status >= 0) {
+		sc_options_clear(&options);
+		return status;
+	}
+	if (!options.log)
+		options.log = options.foreground ? "stderr" : "syslog";
+	*ret_options = options;
+	return -1;
+}
+
+void sc_options_clear(struct sc_options *options)
+{
+	free(options->mount_options);
+	*options = (struct sc_options){ 0 };
+}

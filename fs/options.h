@@ -1,0 +1,37 @@
+/*
+ * options.h - the command line of subcubefs.
+ *
+ * Parsing touches neither FUSE nor the file system, so --help and --version
+ * work everywhere.
+ */
+#ifndef SC_OPTIONS_H
+#define SC_OPTIONS_H
+
+#include "view.h"
+
+/* Exit statuses of the program. */
+#define SC_EXIT_FAILURE 1
+#define SC_EXIT_USAGE 2
+
+struct sc_options {
+	const char *source, *mountpoint; /* in argv */
+	const char *log;                 /* "stderr", "syslog" or a path; never NULL */
+	bool foreground;
+	struct sc_view_options view;
+	bool has_pattern; /* else the known ones */
+	struct sc_pattern pattern; /* of the parts' names */
+	size_t nmount_options;
+	const char **mount_options; /* each argument of -o, in order; the strings are in argv */
+};
+
+/*
+ * Returns -1 when the program shall go on, else the status to exit with: 0
+ * after --help and --version, SC_EXIT_USAGE after a message.
+ */
+int sc_options_parse(int argc, char **argv, struct sc_options *ret_options);
+void sc_options_clear(struct sc_options *options);
+
+/* "subcubefs: MESSAGE" and where to find help, on standard error. Returns SC_EXIT_USAGE. */
+int sc_options_usage_error(const char *format, ...) sc_printf_format(1, 2);
+
+#endif

@@ -1,0 +1,262 @@
+#include "session.h"
+
+#include "log.h"
+#include "messages.h"
+#include "mountpoint.h"
+#include "options.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* A dozen reads that hang must not stop everybody: more threads than libfuse's ten. */
+#define MAX_THREADS 64
+
+/* A read that the storage does not answer cannot hold up the end for longer. */
+#define PATIENCE_MS 4000
+#define POKE_MS 10
+
+#define SIGNAL_END_WATCH SIGUSR2 /* to the thread that waits for signals: the session has ended by itself */
+#define SIGNAL_WAKE SIGUSR1      /* to the main thread: look whether the session shall end */
+
+struct sc_session {
+	struct fuse_session *fuse;
+	const char *mountpoint;
+	struct sc_mounted mounted;
+	bool mounted_known;
+	sigset_t watched;
+	pthread_t main_thread, watcher;
+	atomic_bool ended; /* the loop has returned */
+};
+
+/* --- options --- */
+
+/* Commas separate options; libfuse takes "\," and "\\" for the characters themselves. */
+static char *make_fsname_option(const char *name)
+{
+	char *option = malloc(sizeof("-ofsname=") + 2 * strlen(name));
+	if (!option)
+		return NULL;
+	char *to = stpcpy(option, "-ofsname=");
+	for (; *name; name++) {
+		if (*name == ',' || *name == '\\')
+			*to++ = '\\';
+		*to++ = *name;
+	}
+	*to = '\0';
+	return option;
+}
+
+/* The user's options stand behind the defaults and before what is not to be changed. */
+static int make_arguments(size_t noptions, const char *const *options, const char *name, struct fuse_args *args)
+{
+	sc_autofree char *fsname = make_fsname_option(name);
+	if (!fsname || fuse_opt_add_arg(args, "subcubefs") < 0 || fuse_opt_add_arg(args, fsname) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < noptions; i++) {
+		if (fuse_opt_add_arg(args, "-o") < 0 || fuse_opt_add_arg(args, options[i]) < 0)
+			return -ENOMEM;
+	}
+	return fuse_opt_add_arg(args, "-osubtype=subcubefs,ro,default_permissions") < 0 ? -ENOMEM : 0;
+}
+
+/* Finds max_read among the options, where it stays. */
+static int find_max_read(struct fuse_args *args, struct sc_service *service)
+{
+	static const struct fuse_opt options[] = {
+		{ "max_read=%u", offsetof(struct sc_service, max_read), 1 },
+		FUSE_OPT_KEY("max_read=", FUSE_OPT_KEY_KEEP),
+		FUSE_OPT_END,
+	};
+	return fuse_opt_parse(args, service, options, NULL);
+}
+
+int sc_session_new(size_t noptions, const char *const *options, const char *name, struct sc_service *service,
+		   struct sc_session **ret_session)
+{
+	struct sc_session *session = calloc(1, sizeof(*session));
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	if (!session || make_arguments(noptions, options, name, &args) < 0 || find_max_read(&args, service) < 0) {
+		free(session);
+		fuse_opt_free_args(&args);
+		fputs("subcubefs: out of memory\n", stderr);
+		return SC_EXIT_FAILURE;
+	}
+	char said[512];
+	sc_messages_catch();
+	session->fuse = fuse_session_new(&args, &sc_operations, sizeof(sc_operations), service);
+	sc_messages_release(said, sizeof(said));
+	fuse_opt_free_args(&args);
+	if (session->fuse) {
+		*ret_session = session;
+		return 0;
+	}
+	free(session);
+	/* fuse: unknown option(s): `-o foo,bar' */
+	static const char before[] = "`-o ";
+	char *quoted = strstr(said, before);
+	if (!quoted)
+		return sc_options_usage_error("mount options: %s", *said ? said : "not understood");
+	quoted += strlen(before);
+	quoted[strcspn(quoted, "'")] = '\0';
+	return sc_options_usage_error("unknown mount option '%s'", quoted);
+}
+
+void sc_session_free(struct sc_session *session)
+{
+	if (!session)
+		return;
+	fuse_session_destroy(session->fuse);
+	free(session);
+}
+
+/* --- signals --- */
+
+static void do_nothing(int number)
+{
+	(void)number;
+}
+
+static void set_handler(int number, void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler };
+	sigaction(number, &action, NULL);
+}
+
+/*
+ * Signals are waited for by a thread, so no handler has to do anything. A
+ * daemon takes SIGINT even when it was started with it ignored, as shells do
+ * for what they put into the background; a foreground program respects that.
+ */
+static void prepare_signals(struct sc_session *session, bool foreground)
+{
+	sigemptyset(&session->watched);
+	sigaddset(&session->watched, SIGTERM);
+	sigaddset(&session->watched, SIGINT);
+	sigaddset(&session->watched, SIGNAL_END_WATCH);
+	set_handler(SIGPIPE, SIG_IGN);
+	set_handler(SIGNAL_WAKE, do_nothing);
+	set_handler(SIGTERM, SIG_DFL);
+	if (foreground) {
+		sigaddset(&session->watched, SIGHUP);
+	} else {
+		set_handler(SIGINT, SIG_DFL);
+		set_handler(SIGHUP, SIG_IGN);
+	}
+	pthread_sigmask(SIG_BLOCK, &session->watched, NULL);
+}
+
+static bool has_ended_by_itself(const struct sc_session *session)
+{
+	struct pollfd device = { .fd = fuse_session_fd(session->fuse) };
+	return poll(&device, 1, 0) == 1 && device.revents & POLLERR;
+}
+
+/* Another mount may have been put in the place of ours, or ours may be gone: that one is not ours to unmount. */
+static bool is_still_ours(const struct sc_session *session)
+{
+	struct sc_mounted now;
+	if (!session->mounted_known)
+		return true;
+	return sc_mountpoint_mounted(session->mountpoint, &now) && now.major == session->mounted.major &&
+	       now.minor == session->mounted.minor;
+}
+
+/*
+ * Ends the loop: libfuse's main thread waits for a semaphore that only a
+ * signal interrupts, and may miss one that comes between its check and its
+ * wait, so it is poked until it has noticed.
+ */
+static void end_loop(struct sc_session *session)
+{
+	const struct timespec pause = { .tv_nsec = POKE_MS * 1000000 };
+	fuse_session_exit(session->fuse);
+	for (int waited_ms = 0; waited_ms < PATIENCE_MS; waited_ms += POKE_MS) {
+		pthread_kill(session->main_thread, SIGNAL_WAKE);
+		nanosleep(&pause, NULL);
+		if (atomic_load(&session->ended))
+			return;
+	}
+	sc_log(SC_LOG_ERROR, "%s: the storage does not answer a read; ending without waiting for it",
+	       session->mountpoint);
+	if (is_still_ours(session))
+		sc_mountpoint_detach(session->mountpoint);
+	_exit(0);
+}
+
+static void *watch_signals(void *pointer)
+{
+	struct sc_session *session = pointer;
+	int number;
+	while (sigwait(&session->watched, &number) != 0)
+		;
+	if (number != SIGNAL_END_WATCH) {
+		sc_log(SC_LOG_INFO, "%s: unmounting on signal %d", session->mountpoint, number);
+		end_loop(session);
+	}
+	return NULL;
+}
+
+/* --- serving --- */
+
+static int run_loop(struct sc_session *session)
+{
+#if FUSE_USE_VERSION >= 312
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	if (!config)
+		return -ENOMEM;
+	fuse_loop_cfg_set_clone_fd(config, 1);
+	fuse_loop_cfg_set_max_threads(config, MAX_THREADS);
+	int rc = fuse_session_loop_mt(session->fuse, config);
+	fuse_loop_cfg_destroy(config);
+	return rc;
+#else
+	struct fuse_loop_config config = { .clone_fd = 1, .max_idle_threads = MAX_THREADS };
+	return fuse_session_loop_mt(session->fuse, &config);
+#endif
+}
+
+static int mount_session(struct sc_session *session, const char *mountpoint, struct sc_error *err)
+{
+	char said[512];
+	sc_messages_catch();
+	int rc = fuse_session_mount(session->fuse, mountpoint);
+	sc_messages_release(said, sizeof(said));
+	if (rc < 0)
+		return sc_messages_explain_mount(mountpoint, said, err);
+	session->mountpoint = mountpoint;
+	session->mounted_known = sc_mountpoint_mounted(mountpoint, &session->mounted);
+	return 0;
+}
+
+static int serve_mounted(struct sc_session *session, struct sc_error *err)
+{
+	session->main_thread = pthread_self();
+	atomic_init(&session->ended, false);
+	int rc = pthread_create(&session->watcher, NULL, watch_signals, session);
+	if (rc != 0)
+		return sc_error_errno(err, -rc, "cannot start a thread");
+	rc = run_loop(session);
+	atomic_store(&session->ended, true);
+	pthread_kill(session->watcher, SIGNAL_END_WATCH);
+	pthread_join(session->watcher, NULL);
+	return rc < 0 ? sc_error_errno(err, rc, "%s: FUSE broke off", session->mountpoint) : 0;
+}
+
+int sc_session_serve(struct sc_session *session, const char *mountpoint, bool foreground, struct sc_error *err)
+{
+	prepare_signals(session, foreground);
+	int rc = mount_session(session, mountpoint, err);
+	if (rc < 0)
+		return rc;
+	rc = serve_mounted(session, err);
+	/* libfuse unmounts lazily, which a busy mount allows too, and not at all when the mount has ended by itself. */
+	if (has_ended_by_itself(session) || is_still_ours(session))
+		fuse_session_unmount(session->fuse);
+	return rc;
+}

@@ -1,0 +1,29 @@
+/*
+ * session.h - one FUSE session: mounted, served by many threads, and always
+ * ended: by fusermount3 -u, or by SIGTERM and SIGINT (SIGHUP too in the
+ * foreground), on a busy mount as well.
+ */
+#ifndef SC_SESSION_H
+#define SC_SESSION_H
+
+#include "error.h"
+#include "operations.h"
+
+struct sc_session;
+
+/*
+ * Reads the mount options without mounting. `name` is what df shows as the
+ * source. Returns 0, or the status to exit with after a message.
+ */
+int sc_session_new(size_t noptions, const char *const *options, const char *name, struct sc_service *service,
+		   struct sc_session **ret_session);
+void sc_session_free(struct sc_session *session);
+
+/*
+ * Mounts on `mountpoint` (absolute, real) and answers requests until the
+ * mount's end. Must be called in the main thread, before there are others.
+ * Leaves no mount, whatever happens.
+ */
+int sc_session_serve(struct sc_session *session, const char *mountpoint, bool foreground, struct sc_error *err);
+
+#endif
