@@ -1,0 +1,212 @@
+#include "image.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/statfs.h>
+
+#include "catalog.h"
+#include "copytree.h"
+#include "imageconcat.h"
+#include "log.h"
+#include "move.h"
+
+/* From linux/magic.h and the file systems themselves: those that clone files in place of copying. */
+#define BTRFS_MAGIC 0x9123683e
+#define XFS_MAGIC 0x58465342
+#define BCACHEFS_MAGIC 0xca451a4e
+
+static enum sc_mode mode_of(const struct sc_image *image)
+{
+	return image->options->mode;
+}
+
+void sc_image_set_view(struct sc_image *image, const struct sc_view *view)
+{
+	image->view = view;
+	if (mode_of(image) == SC_MODE_PAGED) {
+		image->array_bytes = view->pixels.size_bytes + (view->has_mask ? view->mask.size_bytes : 0);
+	} else if (mode_of(image) == SC_MODE_COPYVIRTUAL) {
+		for (size_t i = 0; i < view->nparts; i++)
+			image->array_bytes += sc_plan_part_bytes(&view->parts[i]);
+	}
+}
+
+bool sc_image_is_pending(const struct sc_image *image)
+{
+	return !image->is_made && image->error.code == 0;
+}
+
+uint64_t sc_image_bytes_needed(const struct sc_image *image)
+{
+	struct statfs fs;
+	if (mode_of(image) == SC_MODE_PAGED)
+		return sc_write_bytes(image->view);
+	if (mode_of(image) != SC_MODE_COPYVIRTUAL || fstatfs(image->output.parent_fd, &fs) < 0)
+		return 0;
+	unsigned magic = (unsigned)fs.f_type;
+	return magic == BTRFS_MAGIC || magic == XFS_MAGIC || magic == BCACHEFS_MAGIC ? 0 : image->array_bytes;
+}
+
+/* The output's name without the extension. */
+static int journal_base(const struct sc_image *image, char **ret_base)
+{
+	const char *name = image->output.name;
+	size_t length = strlen(name), ext_length = strlen(image->ext);
+	if (length > ext_length && strcmp(name + length - ext_length, image->ext) == 0)
+		length -= ext_length;
+	*ret_base = strndup(name, length);
+	return *ret_base ? 0 : -ENOMEM;
+}
+
+static int prepare_move(struct sc_image *image, struct sc_error *err)
+{
+	sc_autofree char *base = NULL;
+	int rc = sc_move_check(&image->parts, &image->output, err);
+	if (rc == 0 && journal_base(image, &base) < 0)
+		rc = sc_error_errno(err, -ENOMEM, "%s", image->path);
+	return rc == 0 ? sc_move_prepare(&image->parts, &image->output, base, err) : rc;
+}
+
+static int create_virtual(struct sc_image *image, struct sc_error *err)
+{
+	enum sc_mode mode = mode_of(image);
+	bool inside = mode != SC_MODE_NOMOVE;
+	const char *file = mode == SC_MODE_MOVEVIRTUAL ? SC_MOVE_CATALOG_PART : SC_IMAGECONCAT_FILE;
+	int rc = sc_partlist_make(image->view, inside, image->path, &image->parts, err);
+	if (rc == 0)
+		rc = sc_catalog_write(image->view, &image->parts, &image->output, file, inside,
+				      !image->options->no_tempclose, err);
+	if (rc == 0 && mode == SC_MODE_MOVEVIRTUAL)
+		rc = prepare_move(image, err);
+	return rc;
+}
+
+int sc_image_create(struct sc_image *image, struct sc_error *err)
+{
+	int rc = sc_output_create(&image->output, err);
+	if (rc < 0)
+		return rc;
+	if (mode_of(image) != SC_MODE_PAGED)
+		return create_virtual(image, err);
+	rc = sc_write_create(image->view, image->output.image_fd, image->path, &image->write, err);
+	image->is_created = rc == 0;
+	return rc;
+}
+
+/* Hands on what copytree tells of progress. */
+struct part_progress {
+	struct sc_copier *copier;
+	unsigned output;
+};
+
+static int advance(void *context, uint64_t bytes)
+{
+	const struct part_progress *progress = context;
+	return progress->copier->advance ? progress->copier->advance(progress->copier->context, progress->output, bytes)
+					 : 0;
+}
+
+static int run_parts(const struct sc_image *image, struct sc_copier *copier, const struct sc_plan_task *task,
+		     struct sc_error *err)
+{
+	struct part_progress progress = { copier, task->output };
+	struct sc_copytree copy = { copier->buffer, SC_COPIER_BUFFER_BYTES, advance, &progress };
+	int dirfd = image->view->source->dirfd;
+	for (int64_t i = task->first[0]; i < task->first[0] + task->count[0]; i++) {
+		const char *from = image->view->parts[i].name, *to = image->parts.names[i];
+		int rc = copier->compare ? sc_copytree_compare(&copy, dirfd, from, image->output.image_fd, to, err)
+					 : sc_copytree_copy(&copy, dirfd, from, image->output.image_fd, to, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int sc_image_run_task(const struct sc_image *image, struct sc_copier *copier, const struct sc_plan_task *task,
+		      struct sc_error *err)
+{
+	if (!task->layout)
+		return run_parts(image, copier, task, err);
+	return sc_task_run(copier, task, image->view, image->write.fds[task->node], image->path, err);
+}
+
+int sc_image_complete(const struct sc_image *image, struct sc_error *err)
+{
+	int rc = sc_task_check_parts(image->view, err);
+	if (rc == 0 && image->is_created)
+		rc = sc_write_sync(&image->write, image->path, err);
+	if (rc == 0)
+		rc = sc_output_sync(&image->output, err);
+	if (rc == 0 && image->is_created && image->options->remove_parts)
+		sc_write_forget(&image->write);
+	return rc;
+}
+
+int sc_image_compare(const struct sc_image *image, struct sc_error *err)
+{
+	int rc = sc_task_check_parts(image->view, err);
+	if (rc == 0 && image->is_created)
+		rc = sc_write_compare(image->view, image->output.image_fd, image->path, err);
+	return rc;
+}
+
+/* All or nothing: what cannot be finished is put back at once. */
+static int move_parts(struct sc_image *image, struct sc_error *err)
+{
+	struct sc_move move;
+	struct sc_error failure = { 0 };
+	int rc = sc_move_open(&image->output, &move, &failure);
+	if (rc == 0) {
+		rc = sc_move_forward(&move, &failure);
+		if (rc < 0 && sc_move_back(&move, NULL) < 0)
+			rc = -EINPROGRESS;
+		sc_move_close(&move);
+	} else {
+		rc = -EINPROGRESS;
+	}
+	if (rc == -EINPROGRESS) {
+		/* Also what NAME was before stays in the work directory, for --undo. */
+		sc_output_abandon(&image->output);
+		return sc_error_set(err, rc, "%s; it is left unfinished: --resume finishes it, --undo takes it back",
+				    failure.text);
+	}
+	if (rc < 0)
+		*err = failure;
+	return rc;
+}
+
+void sc_image_commit(struct sc_image *image)
+{
+	struct sc_error *err = &image->error;
+	int rc = 0;
+	if (image->is_created) {
+		image->is_created = false;
+		rc = sc_write_close(&image->write, image->path, err);
+	}
+	bool is_moved = mode_of(image) == SC_MODE_MOVEVIRTUAL;
+	if (rc == 0)
+		rc = is_moved ? sc_output_publish(&image->output, err) : sc_output_commit(&image->output, err);
+	if (rc == 0 && is_moved)
+		rc = move_parts(image, err);
+	image->is_made = rc == 0;
+	/* What NAME was before is kept until the parts are in it. */
+	if (rc < 0 || is_moved)
+		sc_image_discard(image);
+}
+
+void sc_image_discard(struct sc_image *image)
+{
+	if (image->is_created)
+		sc_write_close(&image->write, image->path, NULL);
+	image->is_created = false;
+	if (image->is_opened)
+		sc_output_discard(&image->output);
+}
+
+void sc_image_close(struct sc_image *image)
+{
+	if (image->is_opened)
+		sc_output_close(&image->output);
+	image->is_opened = false;
+	sc_partlist_clear(&image->parts);
+}

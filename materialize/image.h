@@ -1,0 +1,63 @@
+/*
+ * image.h - one image on its way, from the empty directory to its final name, in each mode:
+ *
+ *              create                        tasks (in children)    commit
+ *   paged      the tree, empty pixel files   ranges and tiles       rename
+ *   nomove     imageconcat.json              -                      rename
+ *   copy       imageconcat.json              parts, copied          rename
+ *   move       journal, imageconcat.json     -                      rename, then the parts (move.h)
+ */
+#ifndef SC_IMAGE_H
+#define SC_IMAGE_H
+
+#include "options.h"
+#include "output.h"
+#include "partlist.h"
+#include "task.h"
+#include "write.h"
+
+struct sc_image {
+	const struct sc_options *options;
+	const char *path;           /* of the output */
+	const char *ext;            /* what of the path is the extension; "" when it has none of ours */
+	const struct sc_view *view; /* NULL: could not be built */
+	struct sc_output output;
+	bool is_opened; /* output */
+	struct sc_write write;
+	bool is_created;          /* write, in mode paged */
+	struct sc_partlist parts; /* in the virtual modes */
+	bool is_complete;         /* and synced, but not under its final name */
+	bool is_made;             /* under its final name */
+	struct sc_error error;    /* why it is not */
+	uint64_t array_bytes;     /* what is copied */
+};
+
+/* Sets the view and what follows from it. */
+void sc_image_set_view(struct sc_image *image, const struct sc_view *view);
+
+/* Whether the image is still to be made. */
+bool sc_image_is_pending(const struct sc_image *image);
+
+/* Room that it takes on disk, roughly from above; 0 when that is not known. */
+uint64_t sc_image_bytes_needed(const struct sc_image *image);
+
+int sc_image_create(struct sc_image *image, struct sc_error *err);
+
+/* In a child: does a task, or with copier->compare checks that what it made is on disk. */
+int sc_image_run_task(const struct sc_image *image, struct sc_copier *copier, const struct sc_plan_task *task,
+		      struct sc_error *err);
+
+/* All tasks are done: checks that the parts were not changed meanwhile, and syncs. */
+int sc_image_complete(const struct sc_image *image, struct sc_error *err);
+
+/* All tasks were done again to compare: compares what is no task, the small files. */
+int sc_image_compare(const struct sc_image *image, struct sc_error *err);
+
+/* Gives it its final name; on failure it is discarded and image->error tells why. */
+void sc_image_commit(struct sc_image *image);
+
+/* Takes back what is under way. */
+void sc_image_discard(struct sc_image *image);
+void sc_image_close(struct sc_image *image);
+
+#endif

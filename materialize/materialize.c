@@ -1,0 +1,448 @@
+#include "materialize.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+
+#include "image.h"
+#include "input.h"
+#include "log.h"
+#include "plan.h"
+#include "pool.h"
+#include "progress.h"
+#include "remove.h"
+#include "signals.h"
+#include "views.h"
+
+/* Each image keeps some files open; far fewer than this. */
+#define WANTED_FILES 16384
+
+struct run {
+	const struct sc_options *options;
+	struct sc_input input;
+	struct sc_views views;
+	struct sc_plan plan;
+	struct sc_progress progress;
+	size_t nimages;
+	struct sc_image *images;
+	bool comparing; /* not copying: in children too */
+};
+
+/* What a child works with. */
+struct worker {
+	struct sc_copier copier;
+	struct sc_pool *pool;
+};
+
+static unsigned worker_count(const struct sc_options *options)
+{
+	cpu_set_t set;
+	if (options->njobs)
+		return options->njobs;
+	/* Those that this process may use: fewer than the machine's in a batch job. */
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		return (unsigned)CPU_COUNT(&set);
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	return online > 0 ? (unsigned)online : 1;
+}
+
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= WANTED_FILES)
+		return;
+	limit.rlim_cur = limit.rlim_max < WANTED_FILES ? limit.rlim_max : WANTED_FILES;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void discard_all(struct run *run)
+{
+	for (size_t i = 0; i < run->nimages; i++) {
+		if (!run->images[i].is_made)
+			sc_image_discard(&run->images[i]);
+	}
+}
+
+/* All that is wrong with the outputs is said before giving up. */
+static enum sc_status open_outputs(struct run *run)
+{
+	enum sc_status status = SC_STATUS_DONE;
+	for (size_t i = 0; i < run->nimages; i++) {
+		struct sc_image *image = &run->images[i];
+		struct sc_error err = { 0 };
+		image->options = run->options;
+		image->path = run->input.images[i].output;
+		image->ext = run->input.images[i].product->ext;
+		int rc = sc_output_open(image->path, run->options->overwrite, &image->output, &err);
+		image->is_opened = rc == 0;
+		if (rc < 0) {
+			sc_log(SC_LOG_ERROR, "%s", err.text);
+			status = SC_STATUS_USAGE;
+		}
+		if (rc < 0 && rc != -EEXIST)
+			break;
+	}
+	return status;
+}
+
+static enum sc_status build_views(struct run *run)
+{
+	struct sc_error err = { 0 };
+	if (sc_views_build(&run->input, &run->options->view, worker_count(run->options), &run->views, &err) < 0) {
+		sc_log(SC_LOG_ERROR, "%s", err.text);
+		return SC_STATUS_FAILED;
+	}
+	sc_views_warn(&run->views);
+	for (size_t i = 0; i < run->nimages; i++) {
+		struct sc_image *image = &run->images[i];
+		image->error = run->views.errors[i];
+		if (run->views.views[i])
+			sc_image_set_view(image, run->views.views[i]);
+		if (image->view && run->options->remove_parts && sc_remove_check(image, &err) < 0) {
+			sc_log(SC_LOG_ERROR, "%s", err.text);
+			return SC_STATUS_USAGE;
+		}
+	}
+	return SC_STATUS_DONE;
+}
+
+/* All or none: a run that does half of what another one does helps nobody. */
+static enum sc_status lock_outputs(struct run *run)
+{
+	enum sc_status status = SC_STATUS_DONE;
+	for (size_t i = 0; i < run->nimages && status == SC_STATUS_DONE; i++) {
+		struct sc_image *image = &run->images[i];
+		if (sc_image_is_pending(image) && sc_output_lock(&image->output, &image->error) == -EBUSY) {
+			sc_log(SC_LOG_ERROR, "%s", image->error.text);
+			status = SC_STATUS_BUSY;
+		}
+	}
+	for (size_t i = 0; i < run->nimages && status == SC_STATUS_DONE; i++) {
+		struct sc_image *image = &run->images[i];
+		if (sc_image_is_pending(image) && sc_output_recover(&image->output, &image->error) == -EEXIST) {
+			sc_log(SC_LOG_ERROR, "%s", image->error.text);
+			status = SC_STATUS_USAGE;
+		}
+	}
+	return status;
+}
+
+/* Better said now than after an hour; what others write meanwhile can't be known. */
+static void check_space(struct run *run)
+{
+	uint64_t needed = 0;
+	struct sc_image *first = NULL;
+	struct statvfs fs;
+	for (size_t i = 0; i < run->nimages; i++) {
+		if (!sc_image_is_pending(&run->images[i]))
+			continue;
+		needed += sc_image_bytes_needed(&run->images[i]);
+		if (!first)
+			first = &run->images[i];
+	}
+	/* All outputs are in one directory. Some network file systems tell nothing. */
+	if (!first || fstatvfs(first->output.parent_fd, &fs) < 0 || fs.f_blocks == 0)
+		return;
+	uint64_t available = (uint64_t)(geteuid() == 0 ? fs.f_bfree : fs.f_bavail) * fs.f_frsize;
+	if (needed <= available)
+		return;
+	char needed_text[16], available_text[16];
+	for (size_t i = 0; i < run->nimages; i++) {
+		if (sc_image_is_pending(&run->images[i]))
+			sc_error_set(&run->images[i].error, -ENOSPC, "not enough space: %s needed together, %s free",
+				     sc_progress_bytes(needed_text, (double)needed),
+				     sc_progress_bytes(available_text, (double)available));
+	}
+}
+
+static void create_images(struct run *run)
+{
+	for (size_t i = 0; i < run->nimages; i++) {
+		struct sc_image *image = &run->images[i];
+		if (!sc_image_is_pending(image))
+			continue;
+		if (sc_image_create(image, &image->error) < 0)
+			sc_image_discard(image);
+	}
+}
+
+static int advance(void *context, unsigned output, uint64_t bytes)
+{
+	return sc_pool_advance(context, output, bytes);
+}
+
+static void *worker_start(void *context, struct sc_pool *pool, struct sc_error *err)
+{
+	(void)context;
+	struct worker *worker = calloc(1, sizeof(*worker));
+	if (!worker) {
+		sc_error_errno(err, -ENOMEM, "cannot start a copying process");
+		return NULL;
+	}
+	if (sc_copier_init(&worker->copier, err) < 0) {
+		free(worker);
+		return NULL;
+	}
+	worker->pool = pool;
+	worker->copier.advance = advance;
+	worker->copier.context = pool;
+	return worker;
+}
+
+static int worker_run(void *context, void *worker_pointer, const struct sc_plan_task *task, struct sc_error *err)
+{
+	const struct run *run = context;
+	struct worker *worker = worker_pointer;
+	worker->copier.compare = run->comparing;
+	return sc_image_run_task(&run->images[task->output], &worker->copier, task, err);
+}
+
+static int worker_complete(void *context, void *worker_pointer, unsigned output, struct sc_error *err)
+{
+	const struct run *run = context;
+	struct worker *worker = worker_pointer;
+	const struct sc_image *image = &run->images[output];
+	/* Its files are not needed any more; syncing needs some descriptors. */
+	sc_reader_forget(worker->copier.reader, image->view);
+	return run->comparing ? sc_image_compare(image, err) : sc_image_complete(image, err);
+}
+
+static void commit(struct run *run, struct sc_image *image)
+{
+	char bytes[16];
+	sc_image_commit(image);
+	if (!image->is_made)
+		sc_progress_line(&run->progress, "%s: failed", image->path);
+	else if (image->array_bytes > 0)
+		sc_progress_line(&run->progress, "%s: done, %s", image->path,
+				 sc_progress_bytes(bytes, (double)image->array_bytes));
+	else
+		sc_progress_line(&run->progress, "%s: done, names %zu subcubes", image->path, image->view->nparts);
+}
+
+static void image_finished(void *context, unsigned output, const struct sc_error *err)
+{
+	struct run *run = context;
+	struct sc_image *image = &run->images[output];
+	if (err) {
+		image->error = *err;
+		sc_image_discard(image);
+		sc_progress_line(&run->progress, "%s: failed", image->path);
+		return;
+	}
+	image->is_complete = true;
+	/* What the parts are removed for must be read back first. */
+	if (!run->options->remove_parts || run->comparing)
+		commit(run, image);
+}
+
+static void draw(void *context, const struct sc_pool *pool)
+{
+	struct run *run = context;
+	uint64_t done = 0, total = 0;
+	for (size_t i = 0; i < run->nimages; i++) {
+		const struct sc_image *image = &run->images[i];
+		if (image->error.code || sc_pool_has_failed(pool, (unsigned)i))
+			continue;
+		total += image->array_bytes;
+		/* Small files of a part are copied, but not counted. */
+		uint64_t bytes = sc_pool_bytes_done(pool, (unsigned)i);
+		done += bytes < image->array_bytes ? bytes : image->array_bytes;
+	}
+	sc_progress_update(&run->progress, run->comparing ? "comparing" : run->options->base, done, total);
+}
+
+/* Does the tasks of all images that are pending; returns a signal that asked to stop, or 0. */
+static int run_tasks(struct run *run)
+{
+	struct sc_error err = { 0 };
+	sc_autofree const struct sc_view **views = calloc(run->nimages, sizeof(*views));
+	unsigned nworkers = worker_count(run->options);
+	int rc = 0;
+	for (size_t i = 0; views && i < run->nimages; i++)
+		views[i] = sc_image_is_pending(&run->images[i]) ? run->images[i].view : NULL;
+	sc_plan_clear(&run->plan);
+	if (!views ||
+	    sc_plan_make(views, run->nimages, run->options->mode != SC_MODE_PAGED, nworkers, &run->plan, &err) < 0)
+		rc = sc_error_errno(&err, -ENOMEM, "cannot plan the work");
+	if (rc == 0) {
+		struct sc_pool_work work = { .plan = &run->plan,
+					     .noutputs = run->nimages,
+					     .nworkers = nworkers,
+					     .context = run,
+					     .start = worker_start,
+					     .run = worker_run,
+					     .complete = worker_complete,
+					     .finished = image_finished,
+					     .tick = draw };
+		rc = sc_pool_run(&work, &err);
+	}
+	sc_progress_clear(&run->progress);
+	for (size_t i = 0; rc < 0 && i < run->nimages; i++) {
+		if (sc_image_is_pending(&run->images[i]))
+			run->images[i].error = err;
+	}
+	return rc > 0 ? rc : 0;
+}
+
+static bool are_all_complete(const struct run *run)
+{
+	for (size_t i = 0; i < run->nimages; i++) {
+		if (!run->images[i].is_complete || run->images[i].error.code)
+			return false;
+	}
+	return true;
+}
+
+/* Copies what can be copied; returns a signal that asked to stop, or 0. */
+static int copy_images(struct run *run)
+{
+	int number = run_tasks(run);
+	if (number || !run->options->remove_parts)
+		return number;
+	if (are_all_complete(run)) {
+		run->comparing = true;
+		return run_tasks(run);
+	}
+	/* Parts are kept: nothing needs to be read back. */
+	for (size_t i = 0; i < run->nimages; i++) {
+		if (run->images[i].is_complete)
+			commit(run, &run->images[i]);
+	}
+	return 0;
+}
+
+/* Images that only name or move parts: one after the other, there is nothing to copy. */
+static int finish_images(struct run *run)
+{
+	for (size_t i = 0; i < run->nimages; i++) {
+		struct sc_image *image = &run->images[i];
+		if (!sc_image_is_pending(image))
+			continue;
+		int number = sc_signals_wait(0);
+		if (number && number != SIGCHLD)
+			return number;
+		if (sc_image_complete(image, &image->error) == 0)
+			commit(run, image);
+	}
+	return 0;
+}
+
+/* Only when all images are made, each of which was compared before. */
+static enum sc_status remove_parts(struct run *run)
+{
+	struct sc_error err = { 0 };
+	size_t count;
+	/* The imager's temporary directories belong to all of its products. */
+	bool tmpdirs = !run->options->listed && run->nimages == run->input.scan.nproducts;
+	int rc = sc_remove_parts(run->images, run->nimages, tmpdirs, &count, &err);
+	sc_progress_line(&run->progress, "%zu subcubes removed", count);
+	if (rc < 0)
+		sc_log(SC_LOG_ERROR, "the images are complete, but not all subcubes are removed: %s", err.text);
+	return rc < 0 ? SC_STATUS_FAILED : SC_STATUS_DONE;
+}
+
+/* Why an image was not made, without its name where that comes first. */
+static const char *reason_of(const struct sc_image *image)
+{
+	const char *names[] = { image->path, image->output.name }, *text = image->error.text;
+	for (size_t i = 0; i < SC_COUNT_OF(names); i++) {
+		size_t length = strlen(names[i]);
+		if (strncmp(text, names[i], length) == 0 && text[length] == ':' && text[length + 1] == ' ')
+			return text + length + 2;
+	}
+	return text;
+}
+
+static enum sc_status summarize(struct run *run)
+{
+	size_t nmade = 0;
+	for (size_t i = 0; i < run->nimages; i++)
+		nmade += run->images[i].is_made;
+	sc_progress_line(&run->progress, "%zu of %zu extensions succeeded in %.1f s", nmade, run->nimages,
+			 sc_progress_seconds(&run->progress));
+	for (size_t i = 0; i < run->nimages; i++) {
+		const struct sc_image *image = &run->images[i];
+		if (image->is_made)
+			continue;
+		sc_log(SC_LOG_ERROR, "%s: %s", image->path, reason_of(image));
+	}
+	if (nmade < run->nimages && run->options->remove_parts)
+		sc_log(SC_LOG_ERROR, "no subcubes are removed");
+	if (nmade < run->nimages)
+		return SC_STATUS_FAILED;
+	return run->options->remove_parts ? remove_parts(run) : SC_STATUS_DONE;
+}
+
+static int report_signal(int number)
+{
+	sc_log(SC_LOG_ERROR, "stopped by signal %d (%s): what was not complete is removed", number, strsignal(number));
+	return 128 + number;
+}
+
+/* From the first file that is written to the end. */
+static int write_images(struct run *run)
+{
+	sc_signals_block();
+	raise_file_limit();
+	int status = lock_outputs(run), number = 0;
+	if (status == SC_STATUS_DONE) {
+		check_space(run);
+		create_images(run);
+		/* Allocating may have taken a while. */
+		number = sc_signals_wait(0);
+		if (number == 0 || number == SIGCHLD)
+			number = run->options->mode == SC_MODE_PAGED || run->options->mode == SC_MODE_COPYVIRTUAL
+				     ? copy_images(run)
+				     : finish_images(run);
+	}
+	discard_all(run);
+	if (number)
+		return report_signal(number);
+	return status == SC_STATUS_DONE ? (int)summarize(run) : status;
+}
+
+static int find_input(struct run *run)
+{
+	struct sc_error err = { 0 };
+	enum sc_status status = sc_input_find(run->options, &run->input, &err);
+	/* These words are looked for by callers, so nothing is put in front of them. */
+	if (status == SC_STATUS_NOT_FOUND)
+		fprintf(stderr, "%s\n", err.text);
+	else if (status != SC_STATUS_DONE)
+		sc_log(SC_LOG_ERROR, "%s", err.text);
+	if (status != SC_STATUS_DONE)
+		return status;
+	run->images = calloc(run->input.nimages, sizeof(*run->images));
+	if (!run->images) {
+		sc_log(SC_LOG_ERROR, "%s: out of memory", run->options->base);
+		return SC_STATUS_FAILED;
+	}
+	run->nimages = run->input.nimages;
+	return SC_STATUS_DONE;
+}
+
+int sc_materialize(const struct sc_options *options)
+{
+	struct run run = { .options = options, .input.source.dirfd = -1 };
+	sc_signals_exit_at_once();
+	sc_progress_start(&run.progress, options->quiet);
+	int status = find_input(&run);
+	if (status == SC_STATUS_DONE)
+		status = open_outputs(&run);
+	if (status == SC_STATUS_DONE)
+		status = build_views(&run);
+	if (status == SC_STATUS_DONE)
+		status = write_images(&run);
+	for (size_t i = 0; i < run.nimages; i++)
+		sc_image_close(&run.images[i]);
+	free(run.images);
+	sc_plan_clear(&run.plan);
+	sc_views_clear(&run.views);
+	sc_input_clear(&run.input);
+	return status;
+}

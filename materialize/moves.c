@@ -1,0 +1,197 @@
+#include "moves.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "imageconcat.h"
+#include "log.h"
+#include "move.h"
+#include "progress.h"
+#include "signals.h"
+
+/* The names of images in a directory. */
+struct names {
+	size_t count;
+	char **items;
+};
+
+static void names_clear(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->items[i]);
+	free(names->items);
+	*names = (struct names){ 0 };
+}
+
+#define sc_autonames __attribute__((cleanup(names_clear)))
+
+static int add_name(struct names *names, const char *name)
+{
+	char **grown = reallocarray(names->items, names->count + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	names->items = grown;
+	grown[names->count] = strdup(name);
+	return grown[names->count++] ? 0 : -ENOMEM;
+}
+
+/* BASE itself, BASE.EXT, or with --ext one of those only. */
+static bool is_asked_for(const struct sc_options *options, const char *base, const char *name)
+{
+	size_t length = strlen(base);
+	if (strncmp(name, base, length) != 0)
+		return false;
+	for (size_t i = 0; i < options->nextensions; i++) {
+		if (strcmp(name + length, options->extensions[i]) == 0)
+			return true;
+	}
+	return options->nextensions == 0 && (name[length] == 0 || name[length] == '.');
+}
+
+/* Whether an image that was made without a journal holds parts of BASE. */
+static bool catalog_belongs(int dirfd, const char *base, const char *name)
+{
+	struct sc_imageconcat catalog;
+	if (sc_imageconcat_read(dirfd, name, &catalog, NULL) < 0)
+		return false;
+	const struct sc_imageconcat_image *first = &catalog.images[0];
+	size_t length = strlen(base);
+	bool belongs =
+	    first->place == SC_IMAGECONCAT_INSIDE &&
+	    (strcmp(name, base) == 0 || (strncmp(first->path, base, length) == 0 && first->path[length] == '.'));
+	sc_imageconcat_clear(&catalog);
+	return belongs;
+}
+
+/* Whether `name` is to be worked on: "a" must not take "a.b.image" apart, which is of "a.b". */
+static bool belongs(const struct sc_options *options, int dirfd, const char *base, const char *name)
+{
+	struct sc_movejournal journal;
+	const char *file = SC_MOVEJOURNAL_FILE;
+	struct sc_error err = { 0 };
+	int rc = sc_movejournal_read(dirfd, name, file, &journal, &err);
+	if (rc == -ENOENT && options->action == SC_ACTION_UNDO) {
+		rc = sc_movejournal_read(dirfd, name, SC_MOVEJOURNAL_DONE, &journal, &err);
+		if (rc == -ENOENT)
+			return catalog_belongs(dirfd, base, name);
+	}
+	/* An unreadable one is worked on, so that it is reported. */
+	if (rc < 0)
+		return rc != -ENOENT && rc != -ENOTDIR;
+	bool is_ours = strcmp(journal.base, base) == 0 || strcmp(name, base) == 0;
+	sc_movejournal_clear(&journal);
+	return is_ours;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int find_images(const struct sc_options *options, const char *directory, const char *base,
+		       struct names *ret_names, struct sc_error *err)
+{
+	DIR *dir = opendir(directory);
+	if (!dir)
+		return sc_error_errno(err, -errno, "%s: cannot open the directory", directory);
+	int rc = 0;
+	struct dirent *entry;
+	while (rc == 0 && (errno = 0, entry = readdir(dir))) {
+		if ((entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&
+		    is_asked_for(options, base, entry->d_name) && belongs(options, dirfd(dir), base, entry->d_name))
+			rc = add_name(ret_names, entry->d_name);
+		errno = 0;
+	}
+	if (rc == 0)
+		rc = -errno;
+	closedir(dir);
+	if (rc < 0)
+		return sc_error_errno(err, rc, "%s: cannot read the directory", directory);
+	if (ret_names->count > 1)
+		qsort(ret_names->items, ret_names->count, sizeof(*ret_names->items), compare_names);
+	return 0;
+}
+
+static int work_on(const struct sc_options *options, const char *path, struct sc_error *err)
+{
+	struct sc_output output;
+	struct sc_move move;
+	int rc = sc_output_open_existing(path, &output, err);
+	if (rc < 0)
+		return rc;
+	rc = sc_output_lock(&output, err);
+	if (rc == 0) {
+		rc = sc_move_open(&output, &move, err);
+		if (rc == 0) {
+			rc = options->action == SC_ACTION_RESUME ? sc_move_forward(&move, err)
+								 : sc_move_back(&move, err);
+			sc_move_close(&move);
+		}
+		/* What NAME was before stays with what is unfinished. */
+		if (rc < 0 && sc_movejournal_is_unfinished(output.parent_fd, output.name))
+			sc_output_abandon(&output);
+		else
+			sc_output_discard(&output);
+	}
+	sc_output_close(&output);
+	return rc;
+}
+
+static int work_on_all(const struct sc_options *options, const char *directory, const struct names *names)
+{
+	struct sc_progress progress;
+	size_t ndone = 0;
+	bool is_busy = false;
+	sc_progress_start(&progress, options->quiet);
+	for (size_t i = 0; i < names->count; i++) {
+		struct sc_error err = { 0 };
+		sc_autofree char *path = NULL;
+		if (asprintf(&path, "%s%s%s", strcmp(directory, ".") == 0 ? "" : directory,
+			     strcmp(directory, ".") == 0 ? "" : "/", names->items[i]) < 0)
+			path = NULL;
+		int rc = path ? work_on(options, path, &err) : sc_error_errno(&err, -ENOMEM, "%s", names->items[i]);
+		if (rc < 0)
+			sc_log(SC_LOG_ERROR, "%s", err.text);
+		else
+			sc_progress_line(&progress, "%s: %s", path,
+					 options->action == SC_ACTION_RESUME ? "finished" : "taken apart");
+		ndone += rc == 0;
+		is_busy = is_busy || rc == -EBUSY;
+	}
+	if (is_busy)
+		return SC_STATUS_BUSY;
+	return ndone == names->count ? SC_STATUS_DONE : SC_STATUS_FAILED;
+}
+
+int sc_moves_run(const struct sc_options *options)
+{
+	sc_autonames struct names names = { 0 };
+	struct sc_error err = { 0 };
+	sc_autofree char *text = strdup(options->base);
+	if (!text)
+		return SC_STATUS_FAILED;
+	for (size_t length = strlen(text); length > 1 && text[length - 1] == '/'; length--)
+		text[length - 1] = 0;
+	char *slash = strrchr(text, '/');
+	const char *base = slash ? slash + 1 : text, *directory = slash ? text : ".";
+	sc_autofree char *root = NULL;
+	if (slash == text)
+		directory = root = strdup("/");
+	else if (slash)
+		*slash = 0;
+	int rc = find_images(options, directory, base, &names, &err);
+	if (rc < 0) {
+		sc_log(SC_LOG_ERROR, "%s", err.text);
+		return rc == -ENOENT ? SC_STATUS_NOT_FOUND : SC_STATUS_FAILED;
+	}
+	if (names.count == 0) {
+		sc_log(SC_LOG_ERROR, "%s: %s", options->base,
+		       options->action == SC_ACTION_RESUME ? "nothing was interrupted" : "nothing was moved into it");
+		return SC_STATUS_NOT_FOUND;
+	}
+	sc_signals_block();
+	return work_on_all(options, directory, &names);
+}

@@ -1,0 +1,325 @@
+#include "options.h"
+
+#include "viewoptions.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* More processes than this were never faster, and would only be a slip of the finger. */
+#define MAX_JOBS 1024
+
+enum {
+	KEY_TILING = 256,
+	KEY_OVERWRITE,
+	KEY_PATTERN,
+	KEY_IMAGES,
+	KEY_TEMPCLOSE,
+	KEY_NO_TEMPCLOSE,
+	KEY_REMOVE,
+	KEY_RESUME,
+	KEY_UNDO,
+	KEY_VIEW, /* and above: options of the view */
+};
+
+const char *argp_program_version = "subcube-materialize " SC_VERSION;
+
+static const char documentation[] =
+    "Write the subcubes BASE.subcube.N.EXT as one CASA image BASE.EXT for each extension, or the images that are named "
+    "one by one as one image OUT."
+    "\vBASE is DIR/NAME, as in run/cube for run/cube.subcube.0.image and so on. It may also be one image of a "
+    "subcubefs mount (MNT/cube.image): then OUT is the image's name, and the subcubes are read, not the mount.\n\n"
+    "Status: 0 all images were made, 1 some failed, 2 nothing was done because of how it was called or because an "
+    "output exists, 3 no subcube files were found, 4 another subcube-materialize is at work on the same output.";
+
+static const struct argp_option option_list[] = {
+	{ NULL, 0, NULL, 0, "What is made:", 1 },
+	{ "ext", 'e', "EXT,...", 0, "Only these extensions, such as .image,.psf (default: all)", 1 },
+	{ "output", 'o', "OUT", 0, "Make OUT.EXT in place of BASE.EXT; of one image of a mount, make OUT", 1 },
+	{ "overwrite", KEY_OVERWRITE, NULL, 0, "Replace images that exist, each when its successor is complete", 1 },
+	{ "pattern", KEY_PATTERN, "PATTERN", 0,
+	  "How the subcubes are named, such as '{base}.chunk{n}{ext}' (default: {base}.subcube.{n}{ext} and CASA's "
+	  "{base}.workdirectory/{base}.n{n}{ext})",
+	  1 },
+	{ "images", KEY_IMAGES, NULL, 0, "Concatenate the images IMAGE... into one, which -o names", 1 },
+	{ NULL, 0, NULL, 0, "How it is stored:", 2 },
+	{ "mode", 'm', "MODE", 0,
+	  "paged: an image with pixels of its own (default); nomovevirtual, or virtual: one that only names the "
+	  "subcubes; "
+	  "copyvirtual, movevirtual: the same, with the subcubes copied or moved into it; auto: nomovevirtual, or "
+	  "paged "
+	  "with --remove-subcubes. The first letter is enough",
+	  2 },
+	{ "tempclose", KEY_TEMPCLOSE, NULL, 0,
+	  "Readers of a virtual image open subcubes only while they read (default)", 2 },
+	{ "no-tempclose", KEY_NO_TEMPCLOSE, NULL, 0, "Readers of a virtual image keep all subcubes open", 2 },
+	{ "tiling", KEY_TILING, "TILING", 0,
+	  "casa: the tile shape that CASA chooses; keep: that of the subcubes, a plain copy; X,Y,S,C: this one; auto: "
+	  "casa, or where a single plane would then be slow to read one that suits planes and spectra (default)",
+	  2 },
+	{ NULL, 0, NULL, 0, "What it holds (the same options give the same bytes in subcubefs):", 3 },
+	{ "missing", KEY_VIEW, "WHAT", 0, "Missing parts: an error (default), skip them, or blank channels", 3 },
+	{ "nparts", KEY_VIEW + 1, "N", 0, "How many parts there should be; those numbered above are left out", 3 },
+	{ "nchan", KEY_VIEW + 2, "TOTAL", 0, "How many channels the whole cube has, where missing parts leave it open",
+	  3 },
+	{ "history", KEY_VIEW + 3, "WHICH", 0, "Log rows of the first part (default) or of all", 3 },
+	{ "miscinfo", KEY_VIEW + 4, "HOW", 0, "merge that of all parts (default), or the first one's only", 3 },
+	{ "axis", KEY_VIEW + 5, "AXIS", 0, "Along the spectral axis (default), or along pixel axis 0, 1, ...", 3 },
+	{ "reorder", KEY_VIEW + 6, NULL, 0, "By world coordinate instead of number", 3 },
+	{ "relax", KEY_VIEW + 7, NULL, 0, "Warn where headers differ (default)", 3 },
+	{ "strict", KEY_VIEW + 8, NULL, 0, "Fail where headers differ", 3 },
+	{ NULL, 0, NULL, 0, "How it is done:", 4 },
+	{ "jobs", 'j', "N", 0, "Copy with N processes (default: 0, one for each processor)", 4 },
+	{ "quiet", 'q', NULL, 0, "Say nothing but errors", 4 },
+	{ NULL, 0, NULL, 0, "What becomes of the subcubes:", 5 },
+	{ "remove-subcubes", KEY_REMOVE, NULL, 0,
+	  "Remove them once all images are made, read back and compared with them in full (modes paged and "
+	  "copyvirtual)",
+	  5 },
+	{ "resume", KEY_RESUME, NULL, 0, "Finish moving into BASE.EXT that was interrupted, nothing else", 5 },
+	{ "undo", KEY_UNDO, NULL, 0,
+	  "Put all that was moved into BASE.EXT back to where it was, and remove BASE.EXT, nothing else", 5 },
+	{ 0 },
+};
+
+/* While the command line is read. */
+struct parsing {
+	struct sc_options options;
+	bool is_list, is_auto, has_tiling;
+};
+
+static bool add_extension(struct sc_options *options, const char *text, size_t length)
+{
+	char *extension = NULL;
+	while (length > 0 && *text == '.') {
+		text++;
+		length--;
+	}
+	if (length == 0)
+		return true;
+	if (asprintf(&extension, ".%.*s", (int)length, text) < 0)
+		return false;
+	for (size_t i = 0; i < options->nextensions; i++) {
+		if (strcmp(options->extensions[i], extension) == 0) {
+			free(extension);
+			return true;
+		}
+	}
+	char **grown = reallocarray(options->extensions, options->nextensions + 1, sizeof(*grown));
+	if (!grown) {
+		free(extension);
+		return false;
+	}
+	options->extensions = grown;
+	options->extensions[options->nextensions++] = extension;
+	return true;
+}
+
+static void add_extensions(struct sc_options *options, const char *list, struct argp_state *state)
+{
+	for (const char *at = list;; at++) {
+		size_t length = strcspn(at, ",");
+		if (!add_extension(options, at, length))
+			argp_failure(state, SC_STATUS_FAILED, ENOMEM, "--ext");
+		at += length;
+		if (*at == 0)
+			break;
+	}
+	if (options->nextensions == 0)
+		argp_error(state, "--ext: expected extensions such as .image,.psf, not '%s'", list);
+}
+
+static unsigned parse_jobs(const char *text, struct argp_state *state)
+{
+	char *end;
+	errno = 0;
+	unsigned long number = strtoul(text, &end, 10);
+	if (errno || end == text || *end || text[0] == '-' || number > MAX_JOBS)
+		argp_error(state, "--jobs: expected a number from 0 to %d, not '%s'", MAX_JOBS, text);
+	return (unsigned)number;
+}
+
+/* CASA tells modes by their first letter. */
+static bool parse_mode(const char *text, struct sc_options *options, bool *ret_auto)
+{
+	static const struct {
+		const char *name;
+		enum sc_mode mode;
+		bool is_auto;
+	} modes[] = {
+		{ "paged", SC_MODE_PAGED, false },
+		{ "nomovevirtual", SC_MODE_NOMOVE, false },
+		{ "virtual", SC_MODE_NOMOVE, false },
+		{ "copyvirtual", SC_MODE_COPYVIRTUAL, false },
+		{ "movevirtual", SC_MODE_MOVEVIRTUAL, false },
+		{ "auto", SC_MODE_PAGED, true },
+	};
+	for (size_t i = 0; i < SC_COUNT_OF(modes) && *text; i++) {
+		if (strncmp(modes[i].name, text, strlen(text)) != 0)
+			continue;
+		options->mode = modes[i].mode;
+		*ret_auto = modes[i].is_auto;
+		return true;
+	}
+	return false;
+}
+
+static error_t set_view_option(int key, const char *argument, struct argp_state *state)
+{
+	struct sc_options *options = &((struct parsing *)state->input)->options;
+	struct sc_error err = { 0 };
+	for (size_t i = 0; i < SC_COUNT_OF(option_list); i++) {
+		if (option_list[i].key != key)
+			continue;
+		if (sc_viewoptions_set(&options->view, option_list[i].name, argument, &err) < 0)
+			argp_error(state, "%s", err.text);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* Modes, and what becomes of the parts. */
+static bool parse_storage(int key, const char *argument, struct parsing *parsing, struct argp_state *state)
+{
+	struct sc_options *options = &parsing->options;
+	switch (key) {
+	case 'm':
+		if (!parse_mode(argument, options, &parsing->is_auto))
+			argp_error(state,
+				   "--mode: expected paged, nomovevirtual, copyvirtual, movevirtual or auto, "
+				   "not '%s'",
+				   argument);
+		return true;
+	case KEY_TEMPCLOSE:
+	case KEY_NO_TEMPCLOSE:
+		options->no_tempclose = key == KEY_NO_TEMPCLOSE;
+		return true;
+	case KEY_REMOVE:
+		options->remove_parts = true;
+		return true;
+	case KEY_RESUME:
+	case KEY_UNDO:
+		if (options->action != SC_ACTION_MAKE)
+			argp_error(state, "--resume or --undo, one of them");
+		options->action = key == KEY_RESUME ? SC_ACTION_RESUME : SC_ACTION_UNDO;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What is only known once all was read. */
+static void check_options(struct parsing *parsing, struct argp_state *state)
+{
+	struct sc_options *options = &parsing->options;
+	if (parsing->is_auto)
+		options->mode = options->remove_parts ? SC_MODE_PAGED : SC_MODE_NOMOVE;
+	if (options->nlisted == 0)
+		argp_error(state, parsing->is_list ? "--images: name them" : "BASE is missing");
+	if (!parsing->is_list && options->nlisted > 1)
+		argp_error(state, "one BASE at a time; '%s' is one too many", options->listed[1]);
+	if (parsing->is_list && !options->output)
+		argp_error(state, "--images: name the output with -o");
+	if (parsing->is_list && (options->nextensions > 0 || options->has_pattern))
+		argp_error(state, "--images: %s has no meaning", options->has_pattern ? "--pattern" : "--ext");
+	if (options->remove_parts && options->mode != SC_MODE_PAGED && options->mode != SC_MODE_COPYVIRTUAL)
+		argp_error(state, "--remove-subcubes: with this mode the image would be removed as well");
+	if (options->mode != SC_MODE_PAGED && parsing->has_tiling)
+		argp_error(state, "--tiling: a virtual image has the tiles of the subcubes");
+	if (options->action != SC_ACTION_MAKE && (parsing->is_list || options->output || options->remove_parts))
+		argp_error(state, "--resume and --undo go with BASE and --ext only");
+	/* Else the only argument is BASE. */
+	options->base = options->listed[0];
+	if (!parsing->is_list) {
+		free(options->listed);
+		options->listed = NULL;
+		options->nlisted = 0;
+	}
+	options->view.keep_miscinfo = options->mode != SC_MODE_PAGED;
+}
+
+static void add_argument(struct sc_options *options, char *argument, struct argp_state *state)
+{
+	if (*argument == 0)
+		argp_error(state, "an argument is empty");
+	char **grown = reallocarray(options->listed, options->nlisted + 1, sizeof(*grown));
+	if (!grown) {
+		argp_failure(state, SC_STATUS_FAILED, ENOMEM, "%s", argument);
+		return;
+	}
+	options->listed = grown;
+	options->listed[options->nlisted++] = argument;
+}
+
+static error_t parse_one(int key, char *argument, struct argp_state *state)
+{
+	struct parsing *parsing = state->input;
+	struct sc_options *options = &parsing->options;
+	struct sc_error err = { 0 };
+	switch (key) {
+	case 'e':
+		add_extensions(options, argument, state);
+		return 0;
+	case 'o':
+		if (*argument == 0)
+			argp_error(state, "--output: expected a name");
+		options->output = argument;
+		return 0;
+	case 'j':
+		options->njobs = parse_jobs(argument, state);
+		return 0;
+	case 'q':
+		options->quiet = true;
+		return 0;
+	case KEY_OVERWRITE:
+		options->overwrite = true;
+		return 0;
+	case KEY_PATTERN:
+		if (sc_pattern_parse(argument, &options->pattern, &err) < 0)
+			argp_error(state, "--pattern: %s", err.text);
+		options->has_pattern = true;
+		return 0;
+	case KEY_IMAGES:
+		parsing->is_list = true;
+		return 0;
+	case KEY_TILING:
+		if (sc_tiling_parse(argument, &options->view.tiling, &err) < 0)
+			argp_error(state, "--tiling: %s", err.text);
+		parsing->has_tiling = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		add_argument(options, argument, state);
+		return 0;
+	case ARGP_KEY_END:
+		check_options(parsing, state);
+		return 0;
+	default:
+		if (parse_storage(key, argument, parsing, state))
+			return 0;
+		return key >= KEY_VIEW && key < ARGP_KEY_ARGS ? set_view_option(key, argument, state)
+							      : ARGP_ERR_UNKNOWN;
+	}
+}
+
+void sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
+{
+	static const struct argp parser = { option_list,   parse_one, "BASE\n--images -o OUT IMAGE...",
+					    documentation, NULL,      NULL,
+					    NULL };
+	struct parsing parsing = { .options.view.tiling.mode = SC_TILING_AUTO };
+	argp_err_exit_status = SC_STATUS_USAGE;
+	/* Told by the user's ARGP_HELP_FMT otherwise. */
+	setenv("ARGP_HELP_FMT", "rmargin=99,opt-doc-col=26", 0);
+	argp_parse(&parser, argc, argv, 0, NULL, &parsing);
+	*ret_options = parsing.options;
+}
+
+void sc_options_clear(struct sc_options *options)
+{
+	for (size_t i = 0; i < options->nextensions; i++)
+		free(options->extensions[i]);
+	free(options->extensions);
+	free(options->listed);
+	memset(options, 0, sizeof(*options));
+}

@@ -1,0 +1,50 @@
+/*
+ * options.h - the command line. Texts point into argv.
+ */
+#ifndef SC_OPTIONS_H
+#define SC_OPTIONS_H
+
+#include "view.h"
+
+/* Exit statuses, beside 128 + signal. */
+enum sc_status {
+	SC_STATUS_DONE = 0,
+	SC_STATUS_FAILED = 1, /* some or all images */
+	SC_STATUS_USAGE = 2,  /* of what was asked for: nothing was written */
+	SC_STATUS_NOT_FOUND = 3,
+	SC_STATUS_BUSY = 4, /* another materializer is at work on the same output */
+};
+
+/* What an image is made of. */
+enum sc_mode {
+	SC_MODE_PAGED,       /* pixels of its own */
+	SC_MODE_NOMOVE,      /* a catalog of the parts where they are */
+	SC_MODE_COPYVIRTUAL, /* a catalog of copies in it */
+	SC_MODE_MOVEVIRTUAL, /* a catalog of the parts, moved into it */
+};
+
+enum sc_action { SC_ACTION_MAKE, SC_ACTION_RESUME, SC_ACTION_UNDO };
+
+struct sc_options {
+	enum sc_action action;
+	const char *base; /* with `listed` NULL */
+	size_t nlisted;
+	char **listed; /* --images: the images one by one */
+	enum sc_mode mode;
+	bool no_tempclose;  /* readers of a catalog keep all parts open */
+	bool remove_parts;  /* when all images are made, read back and compared */
+	const char *output; /* NULL: not given */
+	unsigned njobs;     /* 0: as many as processors */
+	size_t nextensions; /* 0: all */
+	char **extensions;  /* ".image", each once, owned */
+	struct sc_view_options view;
+	bool has_pattern;          /* else the known ones */
+	struct sc_pattern pattern; /* of the parts' names */
+	bool overwrite, quiet;
+};
+
+/* Ends the program for --help, --version (status 0) and for what is wrong (SC_STATUS_USAGE). */
+void sc_options_parse(int argc, char **argv, struct sc_options *ret_options);
+void sc_options_clear(struct sc_options *options);
+
+#endif

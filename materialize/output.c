@@ -1,0 +1,333 @@
+#include "output.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ioutil.h"
+#include "replace.h"
+
+#define LOCK_NAME "lock"
+
+/* How often a work directory may vanish (its owner has just finished) between our opening and locking it. */
+#define LOCK_ATTEMPTS 100
+
+/* How long to wait for a lock: the children of a killed run may have to end a write or sync first. */
+#define LOCK_WAIT_MS 1000
+#define LOCK_STEP_MS 50
+
+static struct sc_replace replace_of(const struct sc_output *output)
+{
+	return (struct sc_replace){
+		.parent_fd = output->parent_fd, .work_fd = output->work_fd, .name = output->name, .label = output->path
+	};
+}
+
+/* Whether the name may be used: free, or an image when that may be replaced. */
+static int check_name(const struct sc_output *output, struct sc_error *err)
+{
+	struct sc_replace replace = replace_of(output);
+	int rc = sc_replace_look(&replace, err);
+	if (rc == 1 && !output->overwrite)
+		return sc_error_set(err, -EEXIST, "%s exists; --overwrite replaces it", output->path);
+	return rc < 0 ? rc : 0;
+}
+
+/* "a/b/NAME/" -> "a/b" (or "/", ".") and "NAME". */
+static int split_path(const char *path, char **ret_parent, char **ret_name, struct sc_error *err)
+{
+	size_t length = strlen(path);
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	size_t start = length;
+	while (start > 0 && path[start - 1] != '/')
+		start--;
+	size_t parent_length = start;
+	while (parent_length > 1 && path[parent_length - 1] == '/')
+		parent_length--;
+	sc_autofree char *name = strndup(path + start, length - start);
+	sc_autofree char *parent = start ? strndup(path, parent_length) : strdup(".");
+	if (!name || !parent)
+		return sc_error_errno(err, -ENOMEM, "%s", path);
+	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return sc_error_set(err, -EINVAL, "%s cannot be the name of an image", *path ? path : "an empty text");
+	*ret_parent = sc_steal_ptr(parent);
+	*ret_name = sc_steal_ptr(name);
+	return 0;
+}
+
+static int open_parent(struct sc_output *output, const char *path, struct sc_error *err)
+{
+	sc_autofree char *parent = NULL;
+	int rc = split_path(path, &parent, &output->name, err);
+	if (rc < 0)
+		return rc;
+	output->path = strdup(path);
+	if (!output->path || asprintf(&output->work_name, ".%s.subcube-materialize", output->name) < 0) {
+		output->work_name = NULL;
+		return sc_error_errno(err, -ENOMEM, "%s", path);
+	}
+	if (strlen(output->work_name) > NAME_MAX)
+		return sc_error_errno(err, -ENAMETOOLONG, "%s", path);
+	output->parent_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (output->parent_fd < 0)
+		return sc_error_errno(err, -errno, "%s: cannot open the directory of %s", parent, output->name);
+	output->parent_path = realpath(parent, NULL);
+	if (!output->parent_path)
+		return sc_error_errno(err, -errno, "%s: cannot resolve the directory of %s", parent, output->name);
+	return 0;
+}
+
+int sc_output_open(const char *path, bool overwrite, struct sc_output *ret_output, struct sc_error *err)
+{
+	struct sc_output output = {
+		.overwrite = overwrite, .parent_fd = -1, .work_fd = -1, .lock_fd = -1, .image_fd = -1
+	};
+	int rc = open_parent(&output, path, err);
+	if (rc == 0)
+		rc = check_name(&output, err);
+	if (rc < 0)
+		sc_output_close(&output);
+	else
+		*ret_output = output;
+	return rc;
+}
+
+int sc_output_open_existing(const char *path, struct sc_output *ret_output, struct sc_error *err)
+{
+	struct sc_output output = { .parent_fd = -1, .work_fd = -1, .lock_fd = -1, .image_fd = -1 };
+	int rc = open_parent(&output, path, err);
+	if (rc < 0)
+		sc_output_close(&output);
+	else
+		*ret_output = output;
+	return rc;
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* 1: locked, and still the file that others would lock; 0: no longer that file. */
+static int lock_file(const struct sc_output *output, int lock_fd, bool is_new, struct sc_error *err)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	if (fcntl(lock_fd, F_OFD_SETLK, &lock) < 0) {
+		if (errno == EAGAIN || errno == EACCES)
+			return sc_error_set(err, -EBUSY, "%s: another subcube-materialize is at work on it",
+					    output->path);
+		/* Some cluster file systems are mounted without locks: then a new work directory is as good as one. */
+		if (!is_new)
+			return sc_error_errno(err, -errno,
+					      "%s: cannot lock %s beside it (if nothing is at work on it, remove that)",
+					      output->path, output->work_name);
+	}
+	sc_autofree char *path = NULL;
+	if (asprintf(&path, "%s/%s", output->work_name, LOCK_NAME) < 0) {
+		path = NULL;
+		return sc_error_errno(err, -ENOMEM, "%s: cannot lock", output->path);
+	}
+	struct stat locked, named;
+	if (fstat(lock_fd, &locked) < 0)
+		return sc_error_errno(err, -errno, "%s: cannot lock", output->path);
+	return fstatat(output->parent_fd, path, &named, AT_SYMLINK_NOFOLLOW) == 0 && is_same_file(&locked, &named);
+}
+
+/* 1: locked; 0: the work directory went away in between, try again. */
+static int try_lock(struct sc_output *output, struct sc_error *err)
+{
+	bool is_new = mkdirat(output->parent_fd, output->work_name, 0777) == 0;
+	if (!is_new && errno != EEXIST)
+		return sc_error_errno(err, -errno, "%s: cannot make the work directory %s beside it", output->path,
+				      output->work_name);
+	sc_autoclose int work_fd =
+	    openat(output->parent_fd, output->work_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (work_fd < 0 && errno == ENOENT)
+		return 0;
+	if (work_fd < 0)
+		return sc_error_errno(err, -errno, "%s: cannot open the work directory %s beside it", output->path,
+				      output->work_name);
+	sc_autoclose int lock_fd = openat(work_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+	if (lock_fd < 0 && errno == ENOENT)
+		return 0;
+	if (lock_fd < 0) {
+		int rc = -errno;
+		if (is_new)
+			unlinkat(output->parent_fd, output->work_name, AT_REMOVEDIR);
+		return sc_error_errno(err, rc, "%s: cannot open %s/%s beside it", output->path, output->work_name,
+				      LOCK_NAME);
+	}
+	int rc = lock_file(output, lock_fd, is_new, err);
+	if (rc <= 0)
+		return rc;
+	output->work_fd = sc_steal_fd(&work_fd);
+	output->lock_fd = sc_steal_fd(&lock_fd);
+	return 1;
+}
+
+int sc_output_lock(struct sc_output *output, struct sc_error *err)
+{
+	unsigned waited_ms = 0;
+	for (int i = 0; i < LOCK_ATTEMPTS; i++) {
+		struct sc_error failure = { 0 };
+		int rc = try_lock(output, &failure);
+		if (rc > 0)
+			return 0;
+		if (rc == -EBUSY && waited_ms < LOCK_WAIT_MS) {
+			usleep(LOCK_STEP_MS * 1000);
+			waited_ms += LOCK_STEP_MS;
+		} else if (rc < 0) {
+			if (err)
+				*err = failure;
+			return rc;
+		}
+	}
+	return sc_error_set(err, -EBUSY, "%s: another subcube-materialize is at work on it", output->path);
+}
+
+/* The lock file goes last: until then nobody else takes the directory for free. */
+static int empty_work_directory(const struct sc_output *output)
+{
+	/* The journal behind the old image: see sc_replace_repair. */
+	static const char *const names[] = { SC_REPLACE_OLD, SC_REPLACE_IMAGE, SC_REPLACE_JOURNAL };
+	for (size_t i = 0; i < SC_COUNT_OF(names); i++) {
+		int rc = sc_io_remove_tree(output->work_fd, names[i]);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int sc_output_recover(struct sc_output *output, struct sc_error *err)
+{
+	struct sc_replace replace = replace_of(output);
+	int rc = sc_replace_repair(&replace, err);
+	if (rc < 0) {
+		/* What is in it must stay for the user to look at, so it is no longer ours to discard. */
+		close(sc_steal_fd(&output->work_fd));
+		return rc;
+	}
+	rc = empty_work_directory(output);
+	if (rc < 0)
+		return sc_error_errno(err, rc, "%s: cannot empty the work directory %s beside it", output->path,
+				      output->work_name);
+	return check_name(output, err);
+}
+
+int sc_output_create(struct sc_output *output, struct sc_error *err)
+{
+	if (mkdirat(output->work_fd, SC_REPLACE_IMAGE, 0777) < 0)
+		return sc_error_errno(err, -errno, "%s: cannot make it", output->path);
+	output->image_fd = openat(output->work_fd, SC_REPLACE_IMAGE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (output->image_fd < 0)
+		return sc_error_errno(err, -errno, "%s: cannot open it", output->path);
+	return 0;
+}
+
+/* Syncs all files below a directory, then the directory; takes `fd`. */
+static int sync_tree(int fd)
+{
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		int rc = -errno;
+		close(fd);
+		return rc;
+	}
+	int rc = 0;
+	struct dirent *entry;
+	while (rc == 0 && (errno = 0, entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		int child = openat(fd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		struct stat st;
+		if (child < 0 || fstat(child, &st) < 0) {
+			rc = -errno;
+			if (child >= 0)
+				close(child);
+		} else if (S_ISDIR(st.st_mode)) {
+			rc = sync_tree(child);
+		} else {
+			rc = fsync(child) < 0 ? -errno : 0;
+			close(child);
+		}
+	}
+	if (rc == 0 && errno != 0)
+		rc = -errno;
+	if (rc == 0 && fsync(fd) < 0)
+		rc = -errno;
+	closedir(dir);
+	return rc;
+}
+
+int sc_output_sync(const struct sc_output *output, struct sc_error *err)
+{
+	int fd = openat(output->image_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : sync_tree(fd);
+	if (rc < 0)
+		return sc_error_errno(err, rc, "%s: cannot sync it", output->path);
+	return 0;
+}
+
+static void remove_work_directory(struct sc_output *output)
+{
+	/* Whatever cannot be removed is left to the next run, together with the lock file. */
+	if (empty_work_directory(output) < 0)
+		return;
+	unlinkat(output->work_fd, LOCK_NAME, 0);
+	unlinkat(output->parent_fd, output->work_name, AT_REMOVEDIR);
+}
+
+int sc_output_publish(struct sc_output *output, struct sc_error *err)
+{
+	struct sc_replace replace = replace_of(output);
+	return sc_replace_commit(&replace, output->overwrite, err);
+}
+
+int sc_output_commit(struct sc_output *output, struct sc_error *err)
+{
+	int rc = sc_output_publish(output, err);
+	if (rc == 0)
+		remove_work_directory(output);
+	return rc;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(sc_steal_fd(fd));
+}
+
+void sc_output_discard(struct sc_output *output)
+{
+	/* An old image that could not be put back (replace.c) must survive. */
+	struct sc_replace replace = replace_of(output);
+	if (output->work_fd >= 0 && sc_replace_repair(&replace, NULL) == 0)
+		remove_work_directory(output);
+	close_fd(&output->image_fd);
+	close_fd(&output->work_fd);
+	close_fd(&output->lock_fd);
+}
+
+void sc_output_abandon(struct sc_output *output)
+{
+	close_fd(&output->image_fd);
+	close_fd(&output->work_fd);
+	close_fd(&output->lock_fd);
+}
+
+void sc_output_close(struct sc_output *output)
+{
+	sc_output_abandon(output);
+	close_fd(&output->parent_fd);
+	free(output->path);
+	free(output->name);
+	free(output->work_name);
+	free(output->parent_path);
+	memset(output, 0, sizeof(*output));
+	output->parent_fd = output->work_fd = output->lock_fd = output->image_fd = -1;
+}

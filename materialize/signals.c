@@ -1,0 +1,62 @@
+#include "signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+static void exit_with_signal(int number)
+{
+	_exit(128 + number);
+}
+
+void sc_signals_exit_at_once(void)
+{
+	struct sigaction action = { .sa_handler = exit_with_signal }, now;
+	for (size_t i = 0; i < SC_COUNT_OF(stop_signals); i++) {
+		/* nohup, or a shell that started us in the background, had them ignored. */
+		if (sigaction(stop_signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaction(stop_signals[i], &action, NULL);
+	}
+}
+
+static sigset_t waited_for(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	for (size_t i = 0; i < SC_COUNT_OF(stop_signals); i++)
+		sigaddset(&set, stop_signals[i]);
+	return set;
+}
+
+void sc_signals_block(void)
+{
+	sigset_t set = waited_for();
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int sc_signals_wait(unsigned milliseconds)
+{
+	sigset_t set = waited_for();
+	struct timespec timeout = { milliseconds / 1000, (long)(milliseconds % 1000) * 1000000 };
+	/* Of several the one with the lowest number comes first: SIGINT and SIGTERM before SIGCHLD. */
+	int number = sigtimedwait(&set, NULL, &timeout);
+	return number > 0 ? number : 0;
+}
+
+void sc_signals_in_child(pid_t parent)
+{
+	sigset_t set = waited_for();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* The parent may have ended before that call. */
+	if (getppid() != parent)
+		_exit(1);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}

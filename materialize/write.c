@@ -1,0 +1,155 @@
+#include "write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ioutil.h"
+
+/* A file's share of blocks, directories and inodes. */
+#define OVERHEAD_BYTES 8192
+
+static int make_directory(int parent_fd, const char *name, int *ret_fd)
+{
+	if (mkdirat(parent_fd, name, 0777) < 0)
+		return -errno;
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
+}
+
+static int allocate(int fd, uint64_t bytes)
+{
+	if (bytes == 0)
+		return 0;
+	while (fallocate(fd, 0, 0, (off_t)bytes) < 0) {
+		if (errno == EINTR)
+			continue;
+		/* glibc's posix_fallocate would write every block instead. */
+		if (errno != EOPNOTSUPP && errno != ENOSYS)
+			return -errno;
+		return ftruncate(fd, (off_t)bytes) < 0 ? -errno : 0;
+	}
+	return 0;
+}
+
+/* An array's file is returned open, other files are closed. */
+static int make_file(int parent_fd, const struct sc_node *node, int *ret_fd)
+{
+	sc_autoclose int fd = openat(parent_fd, node->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return -errno;
+	int rc;
+	if (node->kind == SC_NODE_ARRAY) {
+		rc = allocate(fd, node->size_bytes);
+		if (rc == 0)
+			*ret_fd = sc_steal_fd(&fd);
+		return rc;
+	}
+	rc = sc_io_write_full(fd, node->bytes, node->size_bytes);
+	if (close(sc_steal_fd(&fd)) < 0 && rc == 0)
+		rc = -errno;
+	return rc;
+}
+
+int sc_write_create(const struct sc_view *view, int image_fd, const char *label, struct sc_write *ret_write,
+		    struct sc_error *err)
+{
+	struct sc_write made = { .nnodes = view->nnodes };
+	int directories[SC_VIEW_MAXNODES];
+	int rc = 0;
+	for (unsigned i = 0; i < SC_VIEW_MAXNODES; i++)
+		made.fds[i] = directories[i] = -1;
+	for (unsigned i = 1; i < view->nnodes && rc == 0; i++) {
+		const struct sc_node *node = &view->nodes[i];
+		int parent_fd = node->parent ? directories[node->parent] : image_fd;
+		if (node->kind == SC_NODE_DIRECTORY)
+			rc = make_directory(parent_fd, node->name, &directories[i]);
+		else
+			rc = make_file(parent_fd, node, &made.fds[i]);
+		if (rc < 0)
+			sc_error_errno(err, rc, "%s: cannot make %s in it", label, node->name);
+	}
+	for (unsigned i = 0; i < view->nnodes; i++) {
+		if (directories[i] >= 0)
+			close(directories[i]);
+	}
+	if (rc < 0)
+		sc_write_close(&made, label, NULL);
+	else
+		*ret_write = made;
+	return rc;
+}
+
+int sc_write_sync(const struct sc_write *write, const char *label, struct sc_error *err)
+{
+	for (unsigned i = 0; i < write->nnodes; i++) {
+		if (write->fds[i] >= 0 && fsync(write->fds[i]) < 0)
+			return sc_error_errno(err, -errno, "%s: cannot sync it", label);
+	}
+	return 0;
+}
+
+void sc_write_forget(const struct sc_write *write)
+{
+	for (unsigned i = 0; i < write->nnodes; i++) {
+		if (write->fds[i] >= 0)
+			posix_fadvise(write->fds[i], 0, 0, POSIX_FADV_DONTNEED);
+	}
+}
+
+static int compare_file(const struct sc_view *view, const struct sc_node *node, int image_fd, const char *label,
+			struct sc_error *err)
+{
+	sc_autofree char *path = NULL;
+	sc_autofree uint8_t *data = malloc(node->size_bytes + 1);
+	if (asprintf(&path, "%s%s%s", view->nodes[node->parent].name, node->parent ? "/" : "", node->name) < 0)
+		path = NULL;
+	if (!path || !data)
+		return sc_error_errno(err, -ENOMEM, "%s: cannot read it back", label);
+	sc_autoclose int fd = openat(image_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int rc = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+	if (rc == 0) {
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		rc = sc_io_pread_full(fd, data, node->size_bytes, 0);
+	}
+	if (rc < 0)
+		return sc_error_errno(err, rc, "%s: cannot read %s in it back", label, path);
+	if ((uint64_t)st.st_size != node->size_bytes || memcmp(data, node->bytes, node->size_bytes) != 0)
+		return sc_error_set(err, -EIO, "%s: %s in it, read back, is not what was written", label, path);
+	return 0;
+}
+
+int sc_write_compare(const struct sc_view *view, int image_fd, const char *label, struct sc_error *err)
+{
+	for (unsigned i = 0; i < view->nnodes; i++) {
+		const struct sc_node *node = &view->nodes[i];
+		int rc = node->kind == SC_NODE_BYTES ? compare_file(view, node, image_fd, label, err) : 0;
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int sc_write_close(struct sc_write *write, const char *label, struct sc_error *err)
+{
+	int rc = 0;
+	for (unsigned i = 0; i < write->nnodes; i++) {
+		if (write->fds[i] >= 0 && close(sc_steal_fd(&write->fds[i])) < 0 && rc == 0)
+			rc = sc_error_errno(err, -errno, "%s: cannot write", label);
+	}
+	return rc;
+}
+
+uint64_t sc_write_bytes(const struct sc_view *view)
+{
+	uint64_t bytes = 0;
+	for (unsigned i = 0; i < view->nnodes; i++)
+		bytes += view->nodes[i].size_bytes + OVERHEAD_BYTES;
+	return bytes;
+}
