@@ -1,0 +1,106 @@
+"""Fixtures: families, mounts, the programs. See README.md for how to run one test."""
+
+import glob
+import os
+
+import pytest
+
+import families
+import judge
+import programs
+import synth
+
+pytest_plugins = ["parity_plugin"]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "fuse: mounts; skipped with the reason where that is impossible")
+    config.addinivalue_line("markers", "nofuse: needs no mount although it lies in mount/")
+    config.addinivalue_line("markers", "slow: left out of the reduced set (-m 'not slow')")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "/tests/mount/" in str(item.fspath) and not item.get_closest_marker("nofuse"):
+            item.add_marker(pytest.mark.fuse)
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("fuse"):
+        reason = programs.fuse_missing()
+        if reason:
+            pytest.skip("cannot mount: " + reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sanitizer_reports(tmp_path_factory):
+    """A sanitized program writes its reports to files here: most of them run where nobody reads standard error."""
+    directory = str(tmp_path_factory.mktemp("sanitizer"))
+    for variable, more in (("ASAN_OPTIONS", "detect_leaks=1"), ("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")):
+        os.environ[variable] = "log_path=%s/report:%s" % (directory, more)
+    return directory
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_report(sanitizer_reports):
+    yield
+    reports = sorted(glob.glob(sanitizer_reports + "/report*"))
+    text = "".join(open(r, errors="replace").read() for r in reports)
+    for report in reports:
+        os.unlink(report)
+    assert not text, "the sanitizer reported:\n" + text[:6000]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """No test sees what another run left in the user's cache."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def family(tmp_path_factory):
+    """family(name): the unpacked family, made once."""
+    made = {}
+
+    def get(name):
+        if name not in made:
+            made[name] = families.unpack(name, str(tmp_path_factory.mktemp("family") / name))
+        return made[name]
+    return get
+
+
+@pytest.fixture(scope="session")
+def casa(family):
+    """casa(name, ext), casa(name, ext, cfio=True): descriptions of CASA's own concatenated image."""
+    made = {}
+
+    def get(name, ext, cfio=False):
+        if (name, cfio) not in made:
+            paths = [family(name).reference(e) for e in family(name).extensions]
+            made[name, cfio] = judge.describe_cfio(paths) if cfio else judge.describe(paths)
+        return made[name, cfio][family(name).reference(ext)]
+    return get
+
+
+@pytest.fixture
+def mount(tmp_path):
+    """mount(source, *options): a context manager that mounts on a directory of its own and cleans up."""
+    made = []
+
+    def get(source, *options, mountpoint=None):
+        where = mountpoint or tmp_path / ("mnt%d" % len(made))
+        made.append(programs.Mount(source, where, *options, log=str(tmp_path / ("mount%d.log" % len(made)))))
+        return made[-1]
+    yield get
+    for one in made:
+        programs.clean_up(one.path)
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A small family of two extensions, three parts of two channels with masks: source directory, parts."""
+    parts = synth.run([2, 2, 2], ny=10, nx=12, masks=True, beam=(3.0, 2.0, 10.0))
+    source = str(tmp_path / "source")
+    for ext in (".image", ".psf"):
+        synth.build(source, parts, ext=ext)
+    return source, parts

@@ -1,0 +1,154 @@
+"""The programs under test, and a mount that is always taken down again."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+BUILD = os.path.join(ROOT, os.environ.get("SC_BUILD", "build"))
+SUBCUBEFS = os.path.join(BUILD, "fs", "subcubefs")
+MATERIALIZE = os.path.join(BUILD, "materialize", "subcube-materialize")
+
+START_S = 60    # generous: a sanitized build on a busy machine
+STOP_S = 20
+
+
+def fuse_missing():
+    """Why nothing can be mounted here, or None."""
+    if not os.path.exists("/dev/fuse"):
+        return "/dev/fuse is absent"
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR))
+    except OSError as error:
+        return "/dev/fuse cannot be opened: %s" % error.strerror
+    return None
+
+
+def run(command, timeout=START_S, **more):
+    """Run to the end; standard output and error are text. A program that does not end is a failure."""
+    return subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, errors="replace", timeout=timeout, **more)
+
+
+def materialize(*arguments, timeout=180, **more):
+    return run([MATERIALIZE, *arguments], timeout=timeout, **more)
+
+
+def mountinfo(mountpoint):
+    """The line of /proc/self/mountinfo for `mountpoint` as a list of fields, or None."""
+    wanted = os.path.realpath(os.path.dirname(mountpoint)) + "/" + os.path.basename(mountpoint)
+    with open("/proc/self/mountinfo") as stream:
+        for line in stream:
+            fields = line.split()
+            if fields[4].replace("\\040", " ") == wanted:
+                return fields
+    return None
+
+
+def processes(mountpoint):
+    """Ids of the processes of our program that serve `mountpoint`."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as stream:
+                arguments = [a.decode(errors="replace") for a in stream.read().split(b"\0")]
+        except OSError:
+            continue
+        if os.path.basename(arguments[0]) == "subcubefs" and str(mountpoint) in arguments:
+            found.append(int(pid))
+    return found
+
+
+def wait_until(condition, seconds=STOP_S):
+    """True as soon as condition() holds, False when it does not within `seconds`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+class Mount:
+    """`with Mount(source, mountpoint) as mnt:` mounts, and on the way out unmounts and sees that nothing is left."""
+
+    def __init__(self, source, mountpoint, *options, log=None):
+        self.source = str(source)
+        self.path = str(mountpoint)
+        self.log_path = log or self.path + ".log"
+        self.options = [str(o) for o in options]
+        self.command = [SUBCUBEFS, "--log=" + self.log_path, *self.options, self.source, self.path]
+
+    def view(self, name, *inside):
+        return os.path.join(self.path, name, *inside)
+
+    def log(self):
+        try:
+            with open(self.log_path, errors="replace") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return ""
+
+    def pids(self):
+        return processes(self.path)
+
+    def __enter__(self):
+        os.makedirs(self.path, exist_ok=True)
+        done = run(self.command)
+        assert done.returncode == 0, "subcubefs: status %d, %s" % (done.returncode, done.stdout + done.stderr)
+        assert mountinfo(self.path), "status 0, but nothing is mounted: %s" % done.stderr
+        return self
+
+    def __exit__(self, kind, value, trace):
+        try:
+            if mountinfo(self.path):
+                done = run(["fusermount3", "-u", self.path])
+                assert done.returncode == 0, "fusermount3 -u: %s" % done.stderr
+            self.assert_gone()
+        finally:
+            clean_up(self.path)
+
+    def assert_gone(self):
+        assert wait_until(lambda: not mountinfo(self.path)), "still mounted"
+        assert wait_until(lambda: not self.pids()), "unmounted, but the process is still there"
+
+
+def clean_up(mountpoint):
+    """Whatever happened: no mount and no process is left for the next test."""
+    if mountinfo(mountpoint):
+        subprocess.run(["fusermount3", "-uz", str(mountpoint)], stderr=subprocess.DEVNULL)
+    for pid in processes(mountpoint):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def whole(path):
+    with open(path, "rb") as stream:
+        return stream.read()
+
+
+def tree(directory):
+    """Relative path -> bytes of every file below `directory`; directories map to None."""
+    found = {}
+    for base, dirs, files in os.walk(directory, onerror=_raise):
+        for entry in dirs:
+            found[os.path.relpath(os.path.join(base, entry), directory)] = None
+        for entry in files:
+            found[os.path.relpath(os.path.join(base, entry), directory)] = whole(os.path.join(base, entry))
+    return found
+
+
+def _raise(error):
+    raise error
+
+
+def assert_message(text, words):
+    """One line of `text` holds all of `words`."""
+    lines = [line for line in text.splitlines() if all(re.search(r"(?<![\w])" + re.escape(w), line) for w in words)]
+    assert lines, "no line with %s in:\n%s" % (words, text)
+    return lines
