@@ -1,4 +1,4 @@
-# Sourced by tools/test and tools/demo: packages and build, on Debian 12 as root or with sudo.
+# Sourced by tools/test, tools/bench and tools/demo: packages and build, on Debian 12 as root or with sudo.
 # Leaves the working directory at the top of the repository.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
@@ -12,6 +12,7 @@ BUILD_PACKAGES="meson ninja-build pkg-config gcc g++ libfuse3-dev casacore-dev w
 # casacore opens no image whose telescope it cannot look up, hence the observatories.
 RUN_PACKAGES="fuse3 python3-casacore python3-numpy casacore-data-observatories xz-utils"
 TEST_PACKAGES="python3-pytest python3-pytest-xdist python3-venv ca-certificates attr acl binutils mount procps bsdutils strace"
+BENCH_PACKAGES="xfsprogs btrfs-progs mount util-linux procps"
 
 say() {
 	printf '%s\n' "$*"

@@ -1,0 +1,34 @@
+"""Real CASA's side of a comparison, run by $CASA_PYTHON: one operation, timed without the start of Python and imports.
+
+Standard input is a JSON list: operation, paths. The last line of standard output is what was measured.
+"""
+
+import json
+import sys
+import time
+
+from casatools import image
+
+
+def concat(outfile, paths, mode):
+    tool = image()
+    tool.imageconcat(outfile=outfile, infiles=paths, axis=-1, relax=True, tempclose=False, overwrite=True,
+                     reorder=False, mode=mode)
+    shape = [int(n) for n in tool.shape()]
+    tool.done()
+    return shape
+
+
+def measure(operation, paths):
+    start = time.monotonic()
+    shape = concat(paths[0], paths[1:], operation)
+    return {"seconds": time.monotonic() - start, "shape": shape}
+
+
+def main():
+    operation, *paths = json.load(sys.stdin)
+    print(json.dumps(measure(operation, paths)))
+
+
+if __name__ == "__main__":
+    main()

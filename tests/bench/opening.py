@@ -1,0 +1,111 @@
+"""Lines: mounting, first looks, metadata."""
+
+import os
+
+import machine
+import programs
+from data import PIXELS
+from measure import Row, below, faster, lines, within
+
+
+LISTINGS = 20   # so that the start of ls does not hide what it does
+
+
+def open_view(bench, mnt):
+    return bench.casacore("open", mnt.view("cube.image"))["seconds"]
+
+
+@lines(Row("first-look", "first look into a view, nothing cached by us (sources warm)", "casacore's ImageConcat",
+           faster(20)),
+       Row("next-look", "first look at the next mount, from our cache (sources warm)", "casacore's ImageConcat",
+           faster(100)))
+def first_looks(bench):
+    family = bench.data.family()
+
+    def look(cached):
+        with bench.mount(family.directory, cached=cached) as mnt:
+            return open_view(bench, mnt)
+
+    look(True)
+    values = bench.alternate({
+        "view": lambda: look(False),
+        "cached view": lambda: look(True),
+        "ImageConcat": lambda: bench.casacore("concat", *family.images())["seconds"],
+    }, at_most=5)
+    bench.record("first-look", values["view"], values["ImageConcat"])
+    if bench.has(programs.SUBCUBEFS, "--cache-dir"):
+        bench.record("next-look", values["cached view"], values["ImageConcat"])
+    else:
+        bench.skip("next-look", "subcubefs has no --cache-dir")
+
+
+@lines(Row("first-look-casa", "first look into a view, nothing cached by us (sources warm)",
+           "CASA's ia.imageconcat, virtual", faster(20)))
+def first_look_casa(bench):
+    family = bench.data.family()
+
+    def look():
+        with bench.mount(family.directory, cached=False) as mnt:
+            return open_view(bench, mnt)
+
+    def concat():
+        with bench.fresh("concat.image") as out:
+            return bench.casa("nomovevirtual", out, *family.images())["seconds"]
+
+    values = bench.alternate({"CASA": concat, "view": look}, at_most=2)
+    bench.record("first-look-casa", values["view"], values["CASA"])
+
+
+@lines(Row("mount", "mount of all parts x 9 extensions, until it answers", "", below(0.2)),
+       Row("ls", "ls -l of the mount, warm", "", below(0.05)))
+def mount_and_list(bench):
+    family = bench.data.family()
+
+    def mount():
+        with bench.mount(family.directory) as mnt:
+            return mnt.seconds
+
+    bench.record("mount", bench.alternate({"mount": mount}, warm_up=True)["mount"])
+    with bench.mount(family.directory) as mnt:
+        bench.record("ls", bench.alternate({"ls": lambda: machine.timed(["ls", "-l", mnt.path])}, warm_up=True)["ls"])
+
+
+@lines(Row("stat", "stat of a view's file", "native", faster(0.6)),
+       Row("ls-lR", "ls -lR of a view, warm (%d times in one process)" % LISTINGS, "native", within(1.3)))
+def attributes(bench):
+    family = bench.data.family()
+    native = bench.data.native(family)
+    count = 20000 if bench.quick else 200000
+    with bench.mount(family.directory) as mnt:
+        mnt.look()
+        values = bench.alternate({
+            "view": lambda: bench.read("stat", count, mnt.view("cube.image", PIXELS)),
+            "native": lambda: bench.read("stat", count, os.path.join(native, PIXELS)),
+        }, warm_up=True)
+        bench.record("stat", values["view"], values["native"])
+        values = bench.alternate({
+            "view": lambda: machine.timed(["ls", "-lR", *[mnt.view("cube.image")] * LISTINGS]),
+            "native": lambda: machine.timed(["ls", "-lR", *[native] * LISTINGS]),
+        }, warm_up=True)
+        bench.record("ls-lR", values["view"], values["native"])
+
+
+@lines(Row("open", "open and close of a view's file, mounted with --refresh=0", "native", faster(0.5)),
+       Row("open-refresh", "open and close of a view's file, mounted without options", "native", faster(None)))
+def opens(bench):
+    family = bench.data.family()
+    native = bench.data.native(family)
+    count = 5000 if bench.quick else 50000
+
+    def measure(name, *options):
+        with bench.mount(family.directory, *options) as mnt:
+            mnt.look()
+            values = bench.alternate({
+                "view": lambda: bench.read("open", count, mnt.view("cube.image", PIXELS)),
+                "native": lambda: bench.read("open", count, os.path.join(native, PIXELS)),
+            }, warm_up=True)
+            bench.record(name, values["view"], values["native"])
+
+    measure("open-refresh")
+    bench.need(programs.SUBCUBEFS, "--refresh")
+    measure("open", "--refresh=0")

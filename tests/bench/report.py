@@ -1,0 +1,105 @@
+"""The results as a table in Markdown."""
+
+import statistics
+
+HEAD = """# Measured
+
+Made by `%(command)s`. One line of the table is a comparison whose sides alternate within one run, %(repeat)d rounds (fewer
+where a peer takes very long: %(few)s). Given are medians (smallest .. largest); the ratio is of the medians, behind it
+that of single rounds. "Faster" is the peer's time divided by ours, "times the peer's" ours divided by the peer's.
+
+*Cold*: all page, name and attribute caches dropped (`/proc/sys/vm/drop_caches`), and the mount made anew before, with
+its header already looked at. *Sources warm, mount cold*: the mount made anew, the parts' pages in memory. *Warm*: all
+read before. Each line whose sides read or write pixels has compared them byte for byte, or by checksum, outside the time.
+
+"""
+
+DATA = """
+## The data
+
+%(parts)d parts of one channel, %(size)d x %(size)d pixels in tiles of casacore's choice, nine extensions, after real parts of
+pclean (7 miscinfo keys, a beam a plane, mask, logtable), every file its own. For *very many parts*: %(parts_large)d parts of
+8 x 8 pixels x 9 extensions, %(files)s; only .image's `table.dat` is of each part, all other files are hard links to those of a few
+parts, so its pixels repeat. Slow sources are `slowfs`, a FUSE file system that sleeps before it answers a read; the
+kernel caches its pages and reads ahead in each file, as it does for a network file system. Sequential reads are of 1 MiB.
+"""
+
+
+def number(value):
+    """Three significant digits, no exponent."""
+    if value == 0:
+        return "0"
+    digits = 3
+    while digits > 0 and abs(value) >= 10 ** (3 - digits + 0) and abs(value) >= 10:
+        value_digits = len(str(int(abs(value))))
+        digits = max(0, 3 - value_digits)
+        break
+    else:
+        digits = 2 if abs(value) >= 1 else 3
+    return "%.*f" % (digits, value)
+
+
+def amount(value, unit):
+    if unit == "B":
+        return number(value / 2 ** 20) + " MiB"
+    if value < 1e-3:
+        return number(value * 1e6) + " us"
+    return number(value * 1e3) + " ms" if value < 1 else number(value) + " s"
+
+
+def samples(values, unit):
+    if not values:
+        return ""
+    middle = amount(statistics.median(values), unit)
+    return middle if len(values) == 1 else "%s (%s .. %s)" % (middle, amount(min(values), unit),
+                                                             amount(max(values), unit))
+
+
+def target(row):
+    if row.target.value is None:
+        return ""
+    if row.target.kind == "below":
+        return "at most " + amount(row.target.value, row.unit)
+    return "%s %s" % ("at least" if row.target.kind == "faster" else "at most", number(row.target.value))
+
+
+def ratio(result):
+    if result.row.target.kind == "below":
+        return ""
+    ratios = result.ratios()
+    spread = "" if len(ratios) == 1 else " (%s .. %s)" % (number(min(ratios)), number(max(ratios)))
+    kind = "x faster" if result.row.target.kind == "faster" else "x the peer's"
+    return number(result.ratio()) + kind + spread
+
+
+def table(results):
+    text = ["| line | what | ours | against | peer | ratio | target | |", "|---|---|---|---|---|---|---|---|"]
+    for result in results:
+        row, measured = result.row, result.ours is not None
+        text.append("| " + " | ".join([
+            row.name, row.what, samples(result.ours, row.unit) if measured else "", row.against,
+            samples(result.peer, row.unit) if measured else "", ratio(result) if measured else "", target(row),
+            result.verdict()]) + " |")
+    return "\n".join(text) + "\n"
+
+
+def remarks(results):
+    said = [(r.row.name, "skipped: " + r.skipped) for r in results if r.skipped]
+    said += [(r.row.name, "error: " + r.error) for r in results if r.error]
+    said += [(r.row.name, r.note) for r in results if r.note]
+    return "".join("- %s: %s\n" % one for one in said)
+
+
+def summary(results):
+    verdicts = [r.verdict() for r in results]
+    counts = [(kind, verdicts.count(kind)) for kind in ("reached", "not reached", "no target", "skipped", "ERROR")]
+    return ", ".join("%d %s" % (n, kind) for kind, n in counts if n) + "\n"
+
+
+def document(results, facts, settings):
+    text = HEAD % settings + table(results) + "\n" + summary(results)
+    if remarks(results):
+        text += "\n" + remarks(results)
+    text += DATA % settings
+    text += "\n## The machine\n\n| | |\n|---|---|\n" + "".join("| %s | %s |\n" % fact for fact in facts)
+    return text

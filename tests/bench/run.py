@@ -1,0 +1,128 @@
+"""Runs the benchmarks and writes the table. Started by tools/bench, which installs and builds what is needed."""
+
+import argparse
+import datetime
+import os
+import re
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import data         # noqa: E402  (programs.py lies in the directory above)
+import machine      # noqa: E402
+import measure      # noqa: E402
+import programs     # noqa: E402
+import report       # noqa: E402
+from bench import Bench     # noqa: E402
+
+import opening          # noqa: E402,F401  (these declare their lines)
+import reading          # noqa: E402,F401
+import writing          # noqa: E402,F401
+import virtual_lines    # noqa: E402,F401
+import scale            # noqa: E402,F401
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="tools/bench", description="Measures subcubefs and subcube-materialize side by side with their peers and "
+        "writes a table of medians, spreads, ratios and targets.")
+    parser.add_argument("--quick", action="store_true",
+                        help="a few minutes: smaller data, 3 rounds; the table goes to build-bench/results.md")
+    parser.add_argument("--only", metavar="PATTERN", default="", help="lines whose name matches the regular expression")
+    parser.add_argument("--list", action="store_true", help="say which lines there are")
+    parser.add_argument("--parts", type=int, help="parts of the family (default: 1000, quick: 200)")
+    parser.add_argument("--size", type=int, help="pixels along a plane's side (default: 256)")
+    parser.add_argument("--parts-large", type=int, help="parts of the largest family (default: 60000, quick: 6000)")
+    parser.add_argument("--repeat", type=int, help="rounds of each comparison (default: 7, quick: 3)")
+    parser.add_argument("--dir", help="where the data go, which are kept there (default: build-bench/data, removed)")
+    parser.add_argument("--keep", action="store_true", help="keep the data for the next run")
+    parser.add_argument("-o", metavar="FILE", dest="output",
+                        help="the table (default: tests/bench/results.md if nothing but --keep and --dir is given, "
+                        "else build-bench/results.md)")
+    options = parser.parse_args(arguments)
+    whole = not (options.quick or options.only or options.parts or options.size or options.parts_large or
+                 options.repeat)
+    options.output = options.output or (os.path.join(programs.HERE, "bench", "results.md") if whole else
+                                        os.path.join(programs.BUILD, "results.md"))
+    options.parts = options.parts or (200 if options.quick else 1000)
+    options.size = options.size or 256
+    options.parts_large = options.parts_large or (6000 if options.quick else 60000)
+    options.repeat = options.repeat or (3 if options.quick else 7)
+    return options
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def build_options():
+    """How the programs under test were built."""
+    try:
+        found = machine.run(["meson", "configure", programs.BUILD])
+        return re.search(r"buildtype\s+(\S+)", found).group(1)
+    except (OSError, RuntimeError, AttributeError):
+        return "unknown"
+
+
+def measure_all(options, where):
+    bench = Bench(where, options.repeat, options.quick, lambda text: say("      " + text))
+    results = []
+    for rows, function in measure.registry.chosen(re.compile(options.only)):
+        start = time.monotonic()
+        say("== " + ", ".join(row.name for row in rows))
+        found = measure.run_group(bench, rows, function)
+        for result in found:
+            say("   %-22s %s" % (result.row.name, result.error or result.skipped or "%s, %s" % (
+                report.ratio(result) or report.samples(result.ours, result.row.unit), result.verdict())))
+        say("   (%.0f s)" % (time.monotonic() - start))
+        results += found
+    return results
+
+
+def write_report(options, results, where, seconds):
+    facts = machine.facts(where.directory) + [
+        ("subcubefs", machine.run([programs.SUBCUBEFS, "--version"]).split()[-1]),
+        ("build", build_options()),
+        ("date", datetime.date.today().isoformat()),
+        ("whole run", "%.0f minutes" % (seconds / 60)),
+    ]
+    settings = {
+        "command": " ".join(["tools/bench"] + sys.argv[1:]), "repeat": options.repeat, "few": "2 or 3",
+        "parts": options.parts, "size": options.size, "parts_large": options.parts_large,
+        "files": "%.1f million files" % (options.parts_large * 9 * 14e-6),
+    }
+    os.makedirs(os.path.dirname(os.path.abspath(options.output)), exist_ok=True)
+    with open(options.output, "w") as stream:
+        stream.write(report.document(results, facts, settings))
+    say("written: " + options.output)
+
+
+def main():
+    options = parse(sys.argv[1:])
+    if options.list:
+        for rows, _ in measure.registry.chosen(re.compile(options.only)):
+            for row in rows:
+                print("%-22s %s%s" % (row.name, row.what, " | " + row.against if row.against else ""))
+        return 0
+    signal.signal(signal.SIGTERM, lambda *ignored: sys.exit(143))
+    start = time.monotonic()
+    where = data.Data(options.dir or os.path.join(programs.BUILD, "data"), options.parts, options.size,
+                      options.parts_large, say)
+    os.environ["XDG_CACHE_HOME"] = where.path("cache")
+    machine.raise_file_limit()
+    try:
+        results = measure_all(options, where)
+        if results:
+            write_report(options, results, where, time.monotonic() - start)
+        print(report.summary(results), end="")
+    finally:
+        if not (options.keep or options.dir):
+            say("removing the data")
+            data.remove(where.directory)
+    return 1 if any(r.error for r in results) or not results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

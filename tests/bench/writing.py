@@ -1,0 +1,227 @@
+"""Lines: copies out of the mount, and what subcube-materialize writes."""
+
+import os
+import shutil
+import subprocess
+
+import data
+import machine
+from data import PIXELS
+from measure import Row, below, faster, lines, within
+
+MIB = 1 << 20
+SPACE_SHARE = 0.02      # of the pixels' bytes: what headers may take
+
+
+def copy_and_sync(source, out):
+    """Seconds for cp and sync."""
+    return machine.timed(["sh", "-c", 'cp -r --reflink=never "$1" "$2" && sync -f "$2"', "sh", source, out])
+
+
+@lines(Row("cp-out", "cp -r of a view out of the mount, sources and mount cold", "cp -r of the native image, cold",
+           faster(0.95)))
+def copy_out(bench):
+    machine.need_cold()
+    family = bench.data.family()
+    native = bench.data.native(family)
+    with bench.mount(family.directory) as mnt:
+
+        def copy(source, prepare=lambda: None):
+            with bench.fresh("copy.image") as out:
+                prepare()
+                machine.drop_caches()
+                seconds = machine.timed(["cp", "-r", source, out])
+                bench.same_bytes([os.path.join(out, PIXELS)], [os.path.join(native, PIXELS)])
+                return seconds
+
+        def look():
+            mnt.remount()
+            mnt.look()
+
+        values = bench.alternate({"view": lambda: copy(mnt.view("cube.image"), look), "native": lambda: copy(native)})
+    bench.record("cp-out", values["view"], values["native"])
+
+
+class Writer:
+    """Writes a family's .image in several ways and looks at the first result of each."""
+
+    def __init__(self, bench, family, cold=False):
+        self.bench, self.family, self.cold = bench, family, cold
+        self.native = bench.data.native(family)
+        self.looked_at = set()
+
+    def _before(self):
+        os.sync()
+        if self.cold:
+            machine.drop_caches()
+
+    def materialize(self, tiling):
+        with self.bench.fresh("written.image") as out:
+            self._before()
+            seconds = machine.timed(self.bench.materialize(self.family.base, out[:-len(".image")], "-e", ".image",
+                                                           "--tiling=" + tiling))
+            self._look(tiling, out)
+            return seconds
+
+    def copy(self):
+        with self.bench.fresh("copied.image") as out:
+            self._before()
+            return copy_and_sync(self.native, out)
+
+    def casacore(self):
+        with self.bench.fresh("concat.image") as out:
+            self._before()
+            return self.bench.casacore("concat-paged", out, *self.family.images())["seconds"]
+
+    def casa(self):
+        with self.bench.fresh("concat.image") as out:
+            self._before()
+            return self.bench.casa("paged", out, *self.family.images())["seconds"]
+
+    def _look(self, tiling, out):
+        if tiling in self.looked_at:
+            return
+        self.looked_at.add(tiling)
+        if tiling == "keep":
+            self.bench.same_image(out, self.native)
+        else:
+            self.bench.same_pixels(out, self.native)
+
+
+@lines(Row("keep-cold", "--tiling keep, fsync included, sources cold", "cp of the same bytes, then sync -f, cold",
+           faster(1.2)))
+def keep_cold(bench):
+    machine.need_cold()
+    writer = Writer(bench, bench.data.family(), cold=True)
+    values = bench.alternate({"keep": lambda: writer.materialize("keep"), "cp": writer.copy})
+    bench.record("keep-cold", values["keep"], values["cp"])
+
+
+@lines(Row("keep-warm", "--tiling keep, fsync included, sources warm", "cp of the same bytes, then sync -f, warm",
+           faster(1.2)),
+       Row("casa-tiles", "--tiling casa, fsync included, sources warm", "cp of the same bytes, then sync -f, warm",
+           faster(0.5)))
+def keep_and_casa_warm(bench):
+    writer = Writer(bench, bench.data.family())
+    values = bench.alternate({"keep": lambda: writer.materialize("keep"),
+                              "casa": lambda: writer.materialize("casa"), "cp": writer.copy}, warm_up=True)
+    bench.record("keep-warm", values["keep"], values["cp"])
+    bench.record("casa-tiles", values["casa"], values["cp"])
+
+
+@lines(Row("concat-keep", "--tiling keep, fsync included", "casacore's own paged concatenation, without fsync",
+           faster(40)),
+       Row("concat-casa-tiles", "--tiling casa, fsync included", "casacore's own paged concatenation, without fsync",
+           faster(20)))
+def casacores_concatenation(bench):
+    writer = Writer(bench, bench.data.family())
+    values = bench.alternate({"keep": lambda: writer.materialize("keep"),
+                              "casa": lambda: writer.materialize("casa"), "casacore": writer.casacore}, at_most=3)
+    bench.record("concat-keep", values["keep"], values["casacore"])
+    bench.record("concat-casa-tiles", values["casa"], values["casacore"])
+
+
+@lines(Row("concat-keep-casa", "--tiling keep, fsync included", "CASA's ia.imageconcat, paged", faster(40)),
+       Row("concat-casa-tiles-casa", "--tiling casa, fsync included", "CASA's ia.imageconcat, paged", faster(20)))
+def casas_concatenation(bench):
+    writer = Writer(bench, bench.data.family())
+    values = bench.alternate({"CASA": writer.casa, "keep": lambda: writer.materialize("keep"),
+                              "casa": lambda: writer.materialize("casa")}, at_most=2)
+    bench.record("concat-keep-casa", values["keep"], values["CASA"])
+    bench.record("concat-casa-tiles-casa", values["casa"], values["CASA"])
+
+
+@lines(Row("memory-keep", "peak memory of a job of the materializer, --tiling keep", "", below(256 * MIB), "B"),
+       Row("memory-casa", "... --tiling casa", "", below(256 * MIB), "B"),
+       Row("memory-spectra", "... --tiling 8,8,1,all channels", "", below(256 * MIB), "B"),
+       Row("memory-wide", "... --tiling casa of few large planes", "", below(256 * MIB), "B"))
+def memory(bench):
+    family, wide = bench.data.family(), bench.data.wide()
+    cases = {"memory-keep": (family, "keep"), "memory-casa": (family, "casa"),
+             "memory-spectra": (family, "8,8,1,%d" % family.parts), "memory-wide": (wide, "casa")}
+    for name, (of, tiling) in cases.items():
+        def peak(of=of, tiling=tiling):
+            with bench.fresh("written.image") as out:
+                return machine.peak_bytes(bench.materialize(of.base, out[:-len(".image")], "-e", ".image",
+                                                            "--tiling=" + tiling))
+        bench.record(name, bench.alternate({"peak": peak}, at_most=2)["peak"])
+
+
+class LoopDevice:
+    """A file system of its own in a sparse file, mounted at .path."""
+
+    def __init__(self, bench, kind, size_bytes):
+        self.kind, self.size_bytes = kind, size_bytes
+        self.file = bench.data.path(kind + ".disk")
+        self.path = bench.data.path(kind)
+
+    def __enter__(self):
+        for name in ("mkfs." + self.kind, "losetup"):
+            machine.need_program(name)
+        data.remove(self.file)
+        with open(self.file, "wb") as stream:
+            stream.truncate(self.size_bytes)
+        os.makedirs(self.path, exist_ok=True)
+        machine.run(["mkfs.xfs", "-q", "-m", "reflink=1", self.file] if self.kind == "xfs" else
+                    ["mkfs." + self.kind, "-q", self.file])
+        machine.run(["mount", "-o", "loop", self.file, self.path])
+        return self
+
+    def __exit__(self, *ignored):
+        subprocess.run(["umount", self.path], check=True)
+        data.remove(self.file)
+
+    def sync(self):
+        machine.run(["sync", "-f", self.path])
+
+    def used_bytes(self):
+        self.sync()
+        return machine.used_bytes(self.path)
+
+
+def reflink_lines(kind, title):
+    @lines(Row("reflink-" + kind, "--tiling keep on %s with reflink, block-aligned tiles" % title,
+               "cp --reflink=never, then sync -f", faster(15)),
+           Row("reflink-%s-space" % kind, "... the space it takes, as df tells", "the bytes of the pixels",
+               within(SPACE_SHARE), "B"))
+    def clones(bench):
+        machine.need_cold()     # as root may mount, and only root
+        size, parts = bench.data.size, bench.data.parts
+        with LoopDevice(bench, kind, max(1 << 30, 16 * size * size * parts + parts * (1 << 18))) as device:
+            family = bench.data.family_in(os.path.join(device.path, "run"), parts, size, [".image"])
+            native = os.path.join(device.path, "native.image")
+            machine.run(bench.materialize(family.base, native[:-len(".image")], "-e", ".image", "--tiling=keep"))
+            out = os.path.join(device.path, "out.image")
+
+            def clone_to(path):
+                return machine.timed(bench.materialize(family.base, path[:-len(".image")], "-e", ".image",
+                                                       "--tiling=keep"))
+
+            # Before anything is removed, for some file systems free space later, in the background.
+            space = [device.used_bytes()]
+            for number in range(3):
+                clone_to(os.path.join(device.path, "space%d.image" % number))
+                space.append(device.used_bytes())
+            taken = [after - before for before, after in zip(space, space[1:])]
+
+            def clone():
+                device.sync()
+                seconds = clone_to(out)
+                shutil.rmtree(out)
+                return seconds
+
+            def copy():
+                device.sync()
+                seconds = copy_and_sync(native, out)
+                shutil.rmtree(out)
+                return seconds
+
+            bench.same_bytes([os.path.join(native, PIXELS)], family.pixel_files())
+            values = bench.alternate({"clone": clone, "cp": copy}, warm_up=True)
+            bench.record("reflink-" + kind, values["clone"], values["cp"])
+            bench.record("reflink-%s-space" % kind, taken, [family.pixel_bytes()] * len(taken))
+    return clones
+
+
+reflink_lines("xfs", "XFS")
+reflink_lines("btrfs", "Btrfs")
