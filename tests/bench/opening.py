@@ -4,15 +4,37 @@ import os
 
 import machine
 import programs
-from data import PIXELS
-from measure import Row, below, faster, lines, within
+from datasets import PIXELS
+from measure import Row, WrongBytes, below, faster, lines, within
 
 
 LISTINGS = 20   # so that the start of ls does not hide what it does
 
 
-def open_view(bench, mnt):
-    return bench.casacore("open", mnt.view("cube.image"))["seconds"]
+class Opening:
+    """Opens a view and its peer, which must have the same shape."""
+
+    def __init__(self, bench, family):
+        self.bench, self.family = bench, family
+        self.shapes = set()
+
+    def seconds(self, found):
+        self.shapes.add(tuple(found["shape"]))
+        if len(self.shapes) > 1:
+            raise WrongBytes("shapes differ: %s" % self.shapes)
+        return found["seconds"]
+
+    def view(self, cached):
+        with self.bench.mount(self.family.directory, cached=cached) as mnt:
+            return self.seconds(self.bench.casacore("open", mnt.view("cube.image")))
+
+    def image_concat(self):
+        return self.seconds(self.bench.casacore("concat", *self.family.images()))
+
+    def casa(self):
+        with self.bench.fresh("concat.image") as out:
+            found = self.bench.casa("nomovevirtual", out, *self.family.images())
+            return self.seconds(dict(found, shape=found["shape"][::-1]))
 
 
 @lines(Row("first-look", "first look into a view, nothing cached by us (sources warm)", "casacore's ImageConcat",
@@ -20,17 +42,12 @@ def open_view(bench, mnt):
        Row("next-look", "first look at the next mount, from our cache (sources warm)", "casacore's ImageConcat",
            faster(100)))
 def first_looks(bench):
-    family = bench.data.family()
-
-    def look(cached):
-        with bench.mount(family.directory, cached=cached) as mnt:
-            return open_view(bench, mnt)
-
-    look(True)
+    opening = Opening(bench, bench.data.family())
+    opening.view(cached=True)
     values = bench.alternate({
-        "view": lambda: look(False),
-        "cached view": lambda: look(True),
-        "ImageConcat": lambda: bench.casacore("concat", *family.images())["seconds"],
+        "view": lambda: opening.view(cached=False),
+        "cached view": lambda: opening.view(cached=True),
+        "ImageConcat": opening.image_concat,
     }, at_most=5)
     bench.record("first-look", values["view"], values["ImageConcat"])
     if bench.has(programs.SUBCUBEFS, "--cache-dir"):
@@ -42,17 +59,8 @@ def first_looks(bench):
 @lines(Row("first-look-casa", "first look into a view, nothing cached by us (sources warm)",
            "CASA's ia.imageconcat, virtual", faster(20)))
 def first_look_casa(bench):
-    family = bench.data.family()
-
-    def look():
-        with bench.mount(family.directory, cached=False) as mnt:
-            return open_view(bench, mnt)
-
-    def concat():
-        with bench.fresh("concat.image") as out:
-            return bench.casa("nomovevirtual", out, *family.images())["seconds"]
-
-    values = bench.alternate({"CASA": concat, "view": look}, at_most=2)
+    opening = Opening(bench, bench.data.family())
+    values = bench.alternate({"CASA": opening.casa, "view": lambda: opening.view(cached=False)}, at_most=2)
     bench.record("first-look-casa", values["view"], values["CASA"])
 
 

@@ -4,7 +4,7 @@ import os
 
 import machine
 import programs
-from data import PIXELS, HELPERS
+from datasets import PIXELS, HELPERS
 from measure import Row, WrongBytes, faster, lines
 from mounts import Mount, OrdinaryUser
 
@@ -28,11 +28,11 @@ def sequential_cold(bench):
 
         def through_mount():
             look(mnt)
-            machine.drop_caches()
+            bench.go_cold()
             return machine.timed(["cat", view])
 
         def sources():
-            machine.drop_caches()
+            bench.go_cold()
             return machine.timed(["cat", *family.pixel_files()])
 
         values = bench.alternate({"view": through_mount, "sources": sources})
@@ -146,11 +146,11 @@ def random_cold(bench):
 
         def through_mount(seed):
             look(mnt)
-            machine.drop_caches()
+            bench.go_cold()
             return reads.read("view", "random", TILE, count, seed, mnt.view("cube.image", PIXELS))
 
         def from_native(seed):
-            machine.drop_caches()
+            bench.go_cold()
             return reads.read("native", "random", TILE, count, seed, native)
 
         values = bench.alternate(dict([rounds_of("view", through_mount), rounds_of("native", from_native)]))
@@ -194,11 +194,11 @@ def spectrum_cold(bench):
 
         def through_mount():
             look(mnt)
-            machine.drop_caches()
+            bench.go_cold()
             return reads.read("view", "strided", family.plane_bytes(), FLOAT, mnt.view("cube.image", PIXELS))
 
         def from_native():
-            machine.drop_caches()
+            bench.go_cold()
             return reads.read("native", "strided", family.plane_bytes(), FLOAT, native)
 
         values = bench.alternate({"view": through_mount, "native": from_native})

@@ -9,7 +9,7 @@ where a peer takes very long: %(few)s). Given are medians (smallest .. largest);
 that of single rounds. "Faster" is the peer's time divided by ours, "times the peer's" ours divided by the peer's.
 
 *Cold*: all page, name and attribute caches dropped (`/proc/sys/vm/drop_caches`), and the mount made anew before, with
-its header already looked at. *Sources warm, mount cold*: the mount made anew, the parts' pages in memory. *Warm*: all
+its header already looked at; then the programs alone, not the data, are read in again. *Sources warm, mount cold*: the mount made anew, the parts' pages in memory. *Warm*: all
 read before. Each line whose sides read or write pixels has compared them byte for byte, or by checksum, outside the time.
 
 """
@@ -26,17 +26,9 @@ kernel caches its pages and reads ahead in each file, as it does for a network f
 
 
 def number(value):
-    """Three significant digits, no exponent."""
-    if value == 0:
-        return "0"
-    digits = 3
-    while digits > 0 and abs(value) >= 10 ** (3 - digits + 0) and abs(value) >= 10:
-        value_digits = len(str(int(abs(value))))
-        digits = max(0, 3 - value_digits)
-        break
-    else:
-        digits = 2 if abs(value) >= 1 else 3
-    return "%.*f" % (digits, value)
+    """Three significant digits, or as many decimals, and no exponent."""
+    decimals = 3 if abs(value) < 1 else max(0, 3 - len(str(int(abs(value)))))
+    return "%.*f" % (decimals, value)
 
 
 def amount(value, unit):

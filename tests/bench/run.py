@@ -8,20 +8,21 @@ import signal
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))     # programs.py
 
-import data         # noqa: E402  (programs.py lies in the directory above)
-import machine      # noqa: E402
-import measure      # noqa: E402
-import programs     # noqa: E402
-import report       # noqa: E402
-from bench import Bench     # noqa: E402
+import datasets             # noqa: E402
+import machine              # noqa: E402
+import measure              # noqa: E402
+import programs             # noqa: E402
+import report               # noqa: E402
+import workbench            # noqa: E402
 
-import opening          # noqa: E402,F401  (these declare their lines)
-import reading          # noqa: E402,F401
-import writing          # noqa: E402,F401
-import virtual_lines    # noqa: E402,F401
-import scale            # noqa: E402,F401
+# These declare their lines.
+import opening              # noqa: E402,F401
+import reading              # noqa: E402,F401
+import writing              # noqa: E402,F401
+import virtuals             # noqa: E402,F401
+import scale                # noqa: E402,F401
 
 
 def parse(arguments):
@@ -29,7 +30,7 @@ def parse(arguments):
         prog="tools/bench", description="Measures subcubefs and subcube-materialize side by side with their peers and "
         "writes a table of medians, spreads, ratios and targets.")
     parser.add_argument("--quick", action="store_true",
-                        help="a few minutes: smaller data, 3 rounds; the table goes to build-bench/results.md")
+                        help="a few minutes: smaller data, 3 rounds")
     parser.add_argument("--only", metavar="PATTERN", default="", help="lines whose name matches the regular expression")
     parser.add_argument("--list", action="store_true", help="say which lines there are")
     parser.add_argument("--parts", type=int, help="parts of the family (default: 1000, quick: 200)")
@@ -67,7 +68,7 @@ def build_options():
 
 
 def measure_all(options, where):
-    bench = Bench(where, options.repeat, options.quick, lambda text: say("      " + text))
+    bench = workbench.Bench(where, options.repeat, options.quick, lambda text: say("      " + text))
     results = []
     for rows, function in measure.registry.chosen(re.compile(options.only)):
         start = time.monotonic()
@@ -108,7 +109,7 @@ def main():
         return 0
     signal.signal(signal.SIGTERM, lambda *ignored: sys.exit(143))
     start = time.monotonic()
-    where = data.Data(options.dir or os.path.join(programs.BUILD, "data"), options.parts, options.size,
+    where = datasets.Data(options.dir or os.path.join(programs.BUILD, "data"), options.parts, options.size,
                       options.parts_large, say)
     os.environ["XDG_CACHE_HOME"] = where.path("cache")
     machine.raise_file_limit()
@@ -120,7 +121,7 @@ def main():
     finally:
         if not (options.keep or options.dir):
             say("removing the data")
-            data.remove(where.directory)
+            datasets.remove(where.directory)
     return 1 if any(r.error for r in results) or not results else 0
 
 

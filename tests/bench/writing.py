@@ -4,9 +4,9 @@ import os
 import shutil
 import subprocess
 
-import data
+import datasets
 import machine
-from data import PIXELS
+from datasets import PIXELS
 from measure import Row, below, faster, lines, within
 
 MIB = 1 << 20
@@ -29,7 +29,7 @@ def copy_out(bench):
         def copy(source, prepare=lambda: None):
             with bench.fresh("copy.image") as out:
                 prepare()
-                machine.drop_caches()
+                bench.go_cold()
                 seconds = machine.timed(["cp", "-r", source, out])
                 bench.same_bytes([os.path.join(out, PIXELS)], [os.path.join(native, PIXELS)])
                 return seconds
@@ -53,7 +53,7 @@ class Writer:
     def _before(self):
         os.sync()
         if self.cold:
-            machine.drop_caches()
+            self.bench.go_cold()
 
     def materialize(self, tiling):
         with self.bench.fresh("written.image") as out:
@@ -158,7 +158,7 @@ class LoopDevice:
     def __enter__(self):
         for name in ("mkfs." + self.kind, "losetup"):
             machine.need_program(name)
-        data.remove(self.file)
+        datasets.remove(self.file)
         with open(self.file, "wb") as stream:
             stream.truncate(self.size_bytes)
         os.makedirs(self.path, exist_ok=True)
@@ -169,7 +169,7 @@ class LoopDevice:
 
     def __exit__(self, *ignored):
         subprocess.run(["umount", self.path], check=True)
-        data.remove(self.file)
+        datasets.remove(self.file)
 
     def sync(self):
         machine.run(["sync", "-f", self.path])

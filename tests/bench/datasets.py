@@ -106,6 +106,10 @@ class Data:
                           lambda made: self.family_in(made, parts, size, [".image"]))
         return Family(path, parts, size)
 
+    def tiny(self):
+        path = self._once("tiny", lambda made: self.family_in(made, 2, 8, [".image"]))
+        return Family(path, 2, 8)
+
     def native(self, family, *options):
         """The paged image of a family's .image with the parts' tiles; `options` are subcube-materialize's."""
         name = "-".join(["native", os.path.basename(family.directory), *(o.strip("-") for o in options)])

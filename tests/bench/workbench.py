@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 
-import data
+import datasets
 import machine
 import measure
 import programs
-from data import HELPERS
+from datasets import HELPERS
 from mounts import Mount
 from measure import Result, Skip, WrongBytes
 
@@ -89,7 +89,7 @@ class Bench:
             raise WrongBytes("%s is not %s" % (one[0], other[0]))
 
     def same_image(self, one, other):
-        differing = data.copies_differ(one, other)
+        differing = datasets.copies_differ(one, other)
         if differing:
             raise WrongBytes("%s and %s differ in %s" % (one, other, differing))
 
@@ -97,6 +97,17 @@ class Bench:
         """Images of any tiles, as casacore reads them."""
         if self.casacore("digest", one)["digest"] != self.casacore("digest", other)["digest"]:
             raise WrongBytes("%s has other pixels than %s" % (one, other))
+
+    # --- caches ---
+
+    def go_cold(self):
+        """No data in any cache; the programs, which are no data, are in memory."""
+        tiny = self.data.tiny()
+        machine.drop_caches()
+        with self.fresh("tiny.image") as out, self.fresh("tiny-copy.image") as copy:
+            machine.run(self.materialize(tiny.base, out[:-len(".image")]))
+            machine.run(["sh", "-c", 'cp -r "$1" "$2" && sync -f "$2" && cat "$1/table.f0"', "sh", out, copy])
+            self.read("seq", 1, os.path.join(out, "table.f0"))
 
     # --- casacore and CASA, each time in a process of its own that has everything imported ---
 
@@ -127,11 +138,11 @@ class Bench:
     def fresh(self, name):
         """A path where nothing is, before and after."""
         path = self.data.path(name)
-        data.remove(path)
+        datasets.remove(path)
         try:
             yield path
         finally:
-            data.remove(path)
+            datasets.remove(path)
 
 
 

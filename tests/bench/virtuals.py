@@ -2,10 +2,10 @@
 
 import os
 
-import data
+import datasets
 import machine
 import programs
-from data import HELPERS
+from datasets import HELPERS
 from measure import Row, faster, lines
 
 PEER = "casacore's ImageConcat, saved, extension after extension"
@@ -28,7 +28,7 @@ def peer_nomove(bench, family):
 
 def remove_all(family, out):
     for ext in family.extensions():
-        data.remove(out + ext)
+        datasets.remove(out + ext)
 
 
 @lines(Row("nomovevirtual", "nomovevirtual of all parts x 9 extensions", PEER, faster(20)),
