@@ -235,7 +235,7 @@ def test_casacores_virtual_concatenation_names_all_parts(made, tmp_path):
 @pytest.mark.fuse
 def test_a_tiny_run_writes_its_table(tmp_path):
     table = tmp_path / "table.md"
-    done = programs.run([sys.executable, RUN, "--parts", "8", "--size", "16", "--repeat", "1", "-o", table, "--only",
+    done = programs.run([sys.executable, RUN, "--quick", "--parts", "8", "--size", "16", "--repeat", "1", "-o", table, "--only",
                          "^(mount|stat|seq-warm|casa-tiles|first-look-casa)$", "--dir", tmp_path / "data"],
                         env=dict(os.environ, SC_BUILD=programs.BUILD, CASA_PYTHON=""), timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
