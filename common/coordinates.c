@@ -1,5 +1,6 @@
 #include "coordinates.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -7,11 +8,23 @@
 
 static const char *const kinds[] = { "direction", "spectral", "stokes", "linear", "tabular", "quality" };
 
+/* "spectral2"; by hand, for it is asked a dozen times for each part. */
+static void field_name(char *name, size_t size, const char *kind, int number)
+{
+	size_t length = strlen(kind);
+	assert(length + 3 <= size && number >= 0 && number < 100);
+	memcpy(name, kind, length);
+	if (number >= 10)
+		name[length++] = (char)('0' + number / 10);
+	name[length++] = (char)('0' + number % 10);
+	name[length] = 0;
+}
+
 const struct sc_record *sc_coordinates_get(const struct sc_record *coords, int number, const char **ret_kind)
 {
 	for (size_t i = 0; i < SC_COUNT_OF(kinds); i++) {
 		char name[32];
-		snprintf(name, sizeof(name), "%s%d", kinds[i], number);
+		field_name(name, sizeof(name), kinds[i], number);
 		const struct sc_record *coordinate = sc_record_get_record(coords, name);
 		if (coordinate) {
 			*ret_kind = kinds[i];
@@ -33,7 +46,7 @@ int sc_coordinates_count(const struct sc_record *coords)
 const struct sc_field *sc_coordinates_pixel_map(const struct sc_record *coords, int number)
 {
 	char name[32];
-	snprintf(name, sizeof(name), "pixelmap%d", number);
+	field_name(name, sizeof(name), "pixelmap", number);
 	return sc_record_get_array(coords, name, SC_TYPE_ARRAY_INT);
 }
 

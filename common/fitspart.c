@@ -70,7 +70,9 @@ int sc_subcube_open_fits(int dirfd, const char *name, struct sc_subcube *ret_sub
 		sc_subcube_clear(&subcube);
 		return rc;
 	}
-	sc_access_add(&subcube.files, &st, sc_access_has_acl(dirfd, name));
+	const struct sc_file_id id = sc_file_id_of(&st);
+	sc_identity_add(&subcube.identity, &id);
+	sc_access_add(&subcube.files, &st, sc_access_open_has_acl(fd));
 	set_arrays(&subcube, &st);
 	*ret_subcube = subcube;
 	return 0;

@@ -22,6 +22,24 @@ int sc_io_open_regular(int dirfd, const char *path, const char *label, int *ret_
 	return 0;
 }
 
+int sc_io_read_open(int fd, const struct stat *st, const char *label, size_t max_bytes, uint8_t **ret_data,
+		    struct sc_error *err)
+{
+	if ((uint64_t)st->st_size > max_bytes)
+		return sc_error_set(err, -EUCLEAN, "%s: %lld bytes, expected a header of at most %zu", label,
+				    (long long)st->st_size, max_bytes);
+	size_t size = (size_t)st->st_size;
+	sc_autofree uint8_t *data = malloc(size + 1);
+	if (!data)
+		return sc_error_errno(err, -ENOMEM, "%s: cannot read", label);
+	int rc = sc_io_pread_full(fd, data, size, 0);
+	if (rc < 0)
+		return sc_error_errno(err, rc, "%s: cannot read", label);
+	data[size] = 0;
+	*ret_data = sc_steal_ptr(data);
+	return 0;
+}
+
 int sc_io_read_file(int dirfd, const char *path, const char *label, size_t max_bytes, uint8_t **ret_data,
 		    size_t *ret_size, struct stat *ret_stat, struct sc_error *err)
 {
@@ -30,19 +48,10 @@ int sc_io_read_file(int dirfd, const char *path, const char *label, size_t max_b
 	int rc = sc_io_open_regular(dirfd, path, label, &fd, &st, err);
 	if (rc < 0)
 		return rc;
-	if ((uint64_t)st.st_size > max_bytes)
-		return sc_error_set(err, -EUCLEAN, "%s: %lld bytes, expected a header of at most %zu", label,
-				    (long long)st.st_size, max_bytes);
-	size_t size = (size_t)st.st_size;
-	sc_autofree uint8_t *data = malloc(size + 1);
-	if (!data)
-		return sc_error_errno(err, -ENOMEM, "%s: cannot read", label);
-	rc = sc_io_pread_full(fd, data, size, 0);
+	rc = sc_io_read_open(fd, &st, label, max_bytes, ret_data, err);
 	if (rc < 0)
-		return sc_error_errno(err, rc, "%s: cannot read", label);
-	data[size] = 0;
-	*ret_data = sc_steal_ptr(data);
-	*ret_size = size;
+		return rc;
+	*ret_size = (size_t)st.st_size;
 	if (ret_stat)
 		*ret_stat = st;
 	return 0;

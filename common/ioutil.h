@@ -27,6 +27,10 @@ int sc_io_open_regular(int dirfd, const char *path, const char *label, int *ret_
 int sc_io_read_file(int dirfd, const char *path, const char *label, size_t max_bytes, uint8_t **ret_data,
 		    size_t *ret_size, struct stat *ret_stat, struct sc_error *err);
 
+/* The same for a file that is open; its size is st->st_size. */
+int sc_io_read_open(int fd, const struct stat *st, const char *label, size_t max_bytes, uint8_t **ret_data,
+		    struct sc_error *err);
+
 /* Reads exactly `count` bytes at `offset`; -EIO when the file ends before. */
 int sc_io_pread_full(int fd, void *buffer, size_t count, uint64_t offset);
 

@@ -1,8 +1,9 @@
 /*
- * partreader.h - opens the parts of a product one after another.
+ * partreader.h - opens the parts of a product and gives them out one after another.
  *
- * Tables are opened when their turn comes. A FITS image's header takes the header program; to start it seldom, it
- * is asked for many parts together, so a reader opens parts ahead once it has met such a one.
+ * Workers open the next parts before their turn, a bounded number of them. A
+ * FITS image's header takes the header program; to start it seldom, it is asked for many parts together.
+ * A reader is used by one thread. After an error it can only be freed.
  */
 #ifndef SC_PARTREADER_H
 #define SC_PARTREADER_H

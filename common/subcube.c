@@ -13,31 +13,7 @@
 /* Headers of real images take 10 KB to a few MB (a beam a plane, miscinfo of an earlier concatenation). */
 #define HEADER_BYTES_MAX (256u << 20)
 
-/* Since 1970; a clock that is centuries off is cut to what fits. */
-static int64_t nanoseconds(const struct timespec *time)
-{
-	int64_t ns;
-	if (__builtin_mul_overflow(time->tv_sec, INT64_C(1000000000), &ns) ||
-	    __builtin_add_overflow(ns, time->tv_nsec, &ns))
-		return time->tv_sec < 0 ? INT64_MIN : INT64_MAX;
-	return ns;
-}
-
-struct sc_file_id sc_file_id_of(const struct stat *st)
-{
-	return (struct sc_file_id){
-		.inode = st->st_ino,
-		.size_bytes = (uint64_t)st->st_size,
-		.mtime_ns = nanoseconds(&st->st_mtim),
-		.ctime_ns = nanoseconds(&st->st_ctim),
-	};
-}
-
-bool sc_file_id_equal(const struct sc_file_id *a, const struct sc_file_id *b)
-{
-	return a->inode == b->inode && a->size_bytes == b->size_bytes && a->mtime_ns == b->mtime_ns &&
-	       a->ctime_ns == b->ctime_ns;
-}
+#define ACL_ATTRIBUTE "system.posix_acl_access"
 
 void sc_access_add(struct sc_access *access, const struct stat *st, bool has_acl)
 {
@@ -47,7 +23,7 @@ void sc_access_add(struct sc_access *access, const struct stat *st, bool has_acl
 		.uid = st->st_uid,
 		.gid = st->st_gid,
 		.mode = st->st_mode & 07777,
-		.newest_ns = nanoseconds(&st->st_mtim),
+		.newest_ns = sc_file_id_of(st).mtime_ns,
 	};
 	sc_access_merge(access, &one);
 }
@@ -66,16 +42,24 @@ void sc_access_merge(struct sc_access *access, const struct sc_access *other)
 		access->newest_ns = other->newest_ns;
 }
 
+/* By the answer of getxattr. Whatever cannot be told counts as an ACL: then only the mounting user gets access. */
+static bool acl_was_found(ssize_t answer)
+{
+	return answer >= 0 || (errno != ENODATA && errno != EOPNOTSUPP);
+}
+
 bool sc_access_has_acl(int dirfd, const char *path)
 {
 	/* There is no getxattrat before Linux 6.13; /proc gives the directory a path. */
 	char full[PATH_MAX];
 	if (snprintf(full, sizeof(full), "/proc/self/fd/%d/%s", dirfd, path) >= (int)sizeof(full))
 		return true;
-	if (getxattr(full, "system.posix_acl_access", NULL, 0) >= 0)
-		return true;
-	/* Whatever cannot be told counts as an ACL: then only the mounting user gets access. */
-	return errno != ENODATA && errno != EOPNOTSUPP;
+	return acl_was_found(getxattr(full, ACL_ATTRIBUTE, NULL, 0));
+}
+
+bool sc_access_open_has_acl(int fd)
+{
+	return acl_was_found(fgetxattr(fd, ACL_ATTRIBUTE, NULL, 0));
 }
 
 /* A file of a part: its path below the source for opening, which is also its name in messages. */
@@ -90,17 +74,33 @@ static int join(struct part_path *path, const char *part, const char *file, stru
 	return 0;
 }
 
-static int read_header_file(int dirfd, const struct part_path *path, struct sc_access *access, uint8_t **ret_data,
+/* Opens a file of the part and notes who may read it and which version it is. */
+static int open_file(struct sc_subcube *subcube, int dirfd, const struct part_path *path, int *ret_fd,
+		     struct stat *ret_stat, struct sc_error *err)
+{
+	int rc = sc_io_open_regular(dirfd, path->text, path->text, ret_fd, ret_stat, err);
+	if (rc < 0)
+		return rc;
+	const struct sc_file_id id = sc_file_id_of(ret_stat);
+	sc_identity_add(&subcube->identity, &id);
+	sc_access_add(&subcube->files, ret_stat, sc_access_open_has_acl(*ret_fd));
+	return 0;
+}
+
+static int read_header_file(struct sc_subcube *subcube, int dirfd, const struct part_path *path, uint8_t **ret_data,
 			    size_t *ret_size, struct sc_error *err)
 {
 	struct stat st;
-	int rc = sc_io_read_file(dirfd, path->text, path->text, HEADER_BYTES_MAX, ret_data, ret_size, &st, err);
+	sc_autoclose int fd = -1;
+	int rc = open_file(subcube, dirfd, path, &fd, &st, err);
 	if (rc == 0)
-		sc_access_add(access, &st, sc_access_has_acl(dirfd, path->text));
+		rc = sc_io_read_open(fd, &st, path->text, HEADER_BYTES_MAX, ret_data, err);
+	if (rc == 0)
+		*ret_size = (size_t)st.st_size;
 	return rc;
 }
 
-static int read_table(int dirfd, const char *directory, struct sc_access *access, struct sc_tablefile *ret_table,
+static int read_table(struct sc_subcube *subcube, int dirfd, const char *directory, struct sc_tablefile *ret_table,
 		      struct sc_error *err)
 {
 	struct part_path path;
@@ -108,7 +108,7 @@ static int read_table(int dirfd, const char *directory, struct sc_access *access
 	size_t size;
 	int rc = join(&path, directory, "table.dat", err);
 	if (rc == 0)
-		rc = read_header_file(dirfd, &path, access, &data, &size, err);
+		rc = read_header_file(subcube, dirfd, &path, &data, &size, err);
 	if (rc == 0)
 		rc = sc_tablefile_decode(data, size, path.text, ret_table, err);
 	return rc;
@@ -153,8 +153,8 @@ static uint64_t bytes_needed(const struct sc_tsm *tsm)
  * Reads the tiled column of the table in `directory`, which is `prefix` inside
  * the part ("" or "mask0/").
  */
-static int open_array(int dirfd, const char *directory, const char *prefix, const char *column_name,
-		      const struct sc_tablefile *table, struct sc_access *access, struct sc_subcube_array *ret_array,
+static int open_array(struct sc_subcube *subcube, int dirfd, const char *directory, const char *prefix,
+		      const char *column_name, const struct sc_tablefile *table, struct sc_subcube_array *ret_array,
 		      struct sc_error *err)
 {
 	const struct sc_tablefile_column *column = find_column(table, column_name);
@@ -168,7 +168,7 @@ static int open_array(int dirfd, const char *directory, const char *prefix, cons
 	snprintf(file, sizeof(file), "table.f%u", column->sequence);
 	int rc = join(&path, directory, file, err);
 	if (rc == 0)
-		rc = read_header_file(dirfd, &path, access, &data, &size, err);
+		rc = read_header_file(subcube, dirfd, &path, &data, &size, err);
 	if (rc == 0)
 		rc = sc_tsm_decode(data, size, path.text, &ret_array->tsm, err);
 	if (rc == 0)
@@ -184,10 +184,9 @@ static int open_array(int dirfd, const char *directory, const char *prefix, cons
 		return rc;
 	struct stat st;
 	sc_autoclose int fd = -1;
-	rc = sc_io_open_regular(dirfd, path.text, path.text, &fd, &st, err);
+	rc = open_file(subcube, dirfd, &path, &fd, &st, err);
 	if (rc < 0)
 		return rc;
-	sc_access_add(access, &st, sc_access_has_acl(dirfd, path.text));
 	ret_array->id = sc_file_id_of(&st);
 	ret_array->needed_bytes = bytes_needed(&ret_array->tsm);
 	return 0;
@@ -232,10 +231,10 @@ static int open_mask(int dirfd, const char *name, const char *mask, struct sc_su
 	if (rc < 0)
 		return rc;
 	struct sc_tablefile table;
-	rc = read_table(dirfd, directory.text, &subcube->files, &table, err);
+	rc = read_table(subcube, dirfd, directory.text, &table, err);
 	if (rc < 0)
 		return rc;
-	rc = open_array(dirfd, directory.text, prefix, "PagedArray", &table, &subcube->files, &subcube->mask, err);
+	rc = open_array(subcube, dirfd, directory.text, prefix, "PagedArray", &table, &subcube->mask, err);
 	sc_tablefile_clear(&table);
 	if (rc < 0)
 		return rc;
@@ -263,14 +262,13 @@ static int check_pixel_type(const char *name, enum sc_type type, struct sc_error
 }
 
 /* The directory's owner, group and ACL count for the files in it too, its mode bits do not. */
-static int add_directory_access(int dirfd, const char *name, struct sc_access *access, struct sc_error *err)
+static void add_directory(struct sc_subcube *subcube, int dirfd, const char *name, const struct stat *st)
 {
-	struct stat st;
-	if (fstatat(dirfd, name, &st, 0) < 0)
-		return sc_error_errno(err, -errno, "%s: cannot stat", name);
-	st.st_mode |= 07777;
-	sc_access_add(access, &st, sc_access_has_acl(dirfd, name));
-	return 0;
+	struct stat any_mode = *st;
+	const struct sc_file_id id = sc_file_id_of(st);
+	any_mode.st_mode |= 07777;
+	sc_identity_add(&subcube->identity, &id);
+	sc_access_add(&subcube->files, &any_mode, sc_access_has_acl(dirfd, name));
 }
 
 static bool is_virtual(int dirfd, const char *name)
@@ -283,19 +281,20 @@ static bool is_virtual(int dirfd, const char *name)
 int sc_subcube_open(int dirfd, const char *name, struct sc_subcube *ret_subcube, struct sc_error *err)
 {
 	struct stat st;
-	if (fstatat(dirfd, name, &st, 0) == 0 && S_ISREG(st.st_mode))
+	if (fstatat(dirfd, name, &st, 0) < 0)
+		return sc_error_errno(err, -errno, "%s: cannot stat", name);
+	if (S_ISREG(st.st_mode))
 		return sc_subcube_open_fits(dirfd, name, ret_subcube, err);
 	struct sc_subcube subcube = { 0 };
 	struct sc_tablefile table;
-	int rc = add_directory_access(dirfd, name, &subcube.files, err);
-	if (rc == 0)
-		rc = read_table(dirfd, name, &subcube.files, &table, err);
+	add_directory(&subcube, dirfd, name, &st);
+	int rc = read_table(&subcube, dirfd, name, &table, err);
 	if (rc == -ENOENT && is_virtual(dirfd, name))
 		return sc_error_set(err, -EUCLEAN,
 				    "%s: a virtual image, without pixels of its own; name its parts instead", name);
 	if (rc < 0)
 		return rc;
-	rc = open_array(dirfd, name, "", "map", &table, &subcube.files, &subcube.pixels, err);
+	rc = open_array(&subcube, dirfd, name, "", "map", &table, &subcube.pixels, err);
 	subcube.keywords = sc_steal_ptr(table.keywords);
 	sc_tablefile_clear(&table);
 	if (rc == 0)

@@ -11,21 +11,11 @@
 #define SC_SUBCUBE_H
 
 #include "fits.h"
+#include "identity.h"
 #include "record.h"
 #include "tsm.h"
 
 #include <sys/stat.h>
-
-/* What tells one version of a file from another. Device numbers differ between nodes of a cluster, so they do not
- * count. */
-struct sc_file_id {
-	uint64_t inode;
-	uint64_t size_bytes;
-	int64_t mtime_ns, ctime_ns;
-};
-
-struct sc_file_id sc_file_id_of(const struct stat *st);
-bool sc_file_id_equal(const struct sc_file_id *a, const struct sc_file_id *b);
 
 /* Who may read a set of files: what a view of them may show. */
 struct sc_access {
@@ -42,6 +32,7 @@ void sc_access_merge(struct sc_access *access, const struct sc_access *other);
 
 /* Whether a file or directory has an access ACL beyond its mode bits; path relative to dirfd. */
 bool sc_access_has_acl(int dirfd, const char *path);
+bool sc_access_open_has_acl(int fd);
 
 /* One tiled array on disk: the pixels or the mask. */
 struct sc_subcube_array {
@@ -58,6 +49,11 @@ struct sc_subcube {
 	struct sc_subcube_array mask;
 	struct sc_record *keywords; /* of table.dat */
 	struct sc_access files;     /* of all files read */
+	/*
+	 * Of the part's directory, table.dat, table.fN and the pixels' file, then of
+	 * the mask's three files when it has one; of a FITS image of that file.
+	 */
+	struct sc_identity identity;
 	struct sc_fits *fits;       /* a FITS image that is not complete: neither keywords nor shapes */
 };
 

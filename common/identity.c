@@ -1,0 +1,112 @@
+#include "identity.h"
+
+#include <errno.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "ioutil.h"
+
+/* Since 1970; a clock that is centuries off is cut to what fits. */
+static int64_t nanoseconds(const struct timespec *time)
+{
+	int64_t ns;
+	if (__builtin_mul_overflow(time->tv_sec, INT64_C(1000000000), &ns) ||
+	    __builtin_add_overflow(ns, time->tv_nsec, &ns))
+		return time->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+	return ns;
+}
+
+struct sc_file_id sc_file_id_of(const struct stat *st)
+{
+	return (struct sc_file_id){
+		.inode = st->st_ino,
+		.size_bytes = (uint64_t)st->st_size,
+		.mtime_ns = nanoseconds(&st->st_mtim),
+		.ctime_ns = nanoseconds(&st->st_ctim),
+	};
+}
+
+bool sc_file_id_equal(const struct sc_file_id *a, const struct sc_file_id *b)
+{
+	return a->inode == b->inode && a->size_bytes == b->size_bytes && a->mtime_ns == b->mtime_ns &&
+	       a->ctime_ns == b->ctime_ns;
+}
+
+/* What came before is hashed along, so that order counts. */
+static void chain(struct sc_identity *identity, const void *bytes, size_t size)
+{
+	XXH128_hash_t added = XXH3_128bits(bytes, size);
+	const uint64_t words[] = { identity->hash[0], identity->hash[1], added.low64, added.high64 };
+	XXH128_hash_t hash = XXH3_128bits(words, sizeof(words));
+	identity->hash[0] = hash.low64;
+	identity->hash[1] = hash.high64;
+}
+
+void sc_identity_add(struct sc_identity *identity, const struct sc_file_id *id)
+{
+	const uint64_t words[] = { id->inode, id->size_bytes, (uint64_t)id->mtime_ns, (uint64_t)id->ctime_ns };
+	chain(identity, words, sizeof(words));
+	if (id->mtime_ns > identity->newest_ns)
+		identity->newest_ns = id->mtime_ns;
+	if (id->ctime_ns > identity->newest_ns)
+		identity->newest_ns = id->ctime_ns;
+}
+
+void sc_identity_add_name(struct sc_identity *identity, const char *name)
+{
+	chain(identity, name, strlen(name));
+}
+
+void sc_identity_merge(struct sc_identity *identity, const struct sc_identity *other)
+{
+	chain(identity, other->hash, sizeof(other->hash));
+	if (other->newest_ns > identity->newest_ns)
+		identity->newest_ns = other->newest_ns;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+	return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+static int add_files(struct sc_identity *identity, int dirfd, char **names, size_t count)
+{
+	if (count > 0)
+		qsort(names, count, sizeof(*names), compare_names);
+	for (size_t i = 0; i < count; i++) {
+		struct stat st;
+		if (fstatat(dirfd, names[i], &st, 0) < 0)
+			return -errno;
+		const struct sc_file_id id = sc_file_id_of(&st);
+		sc_identity_add_name(identity, names[i]);
+		sc_identity_add(identity, &id);
+	}
+	return 0;
+}
+
+int sc_identity_add_directory(struct sc_identity *identity, int dirfd_, const char *path)
+{
+	sc_autoclosedir DIR *dir = NULL;
+	int rc = sc_io_open_directory(dirfd_, path, 0, &dir);
+	if (rc == -ENOENT || rc == -ENOTDIR) {
+		sc_identity_add_name(identity, "absent");
+		return 0;
+	}
+	if (rc < 0)
+		return rc;
+	char *names[SC_IDENTITY_MAXFILES];
+	size_t count = 0;
+	const char *name;
+	while ((rc = sc_io_next_entry(dir, &name)) > 0) {
+		if (count == SC_COUNT_OF(names) || !(names[count] = strdup(name))) {
+			rc = count == SC_COUNT_OF(names) ? -E2BIG : -ENOMEM;
+			break;
+		}
+		count++;
+	}
+	if (rc == 0)
+		rc = add_files(identity, dirfd(dir), names, count);
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	return rc;
+}

@@ -1,0 +1,49 @@
+/*
+ * identity.h - what tells one version of a file, and of a set of files, from another.
+ *
+ * An identity is a hash over the identities of files in a fixed order; with it
+ * goes the time at which one of them changed last. A file that changed just before it
+ * was looked at may change again without its times telling.
+ */
+#ifndef SC_IDENTITY_H
+#define SC_IDENTITY_H
+
+#include "base.h"
+
+#include <sys/stat.h>
+
+/* Device numbers differ between nodes of a cluster, so they do not count. */
+struct sc_file_id {
+	uint64_t inode;
+	uint64_t size_bytes;
+	int64_t mtime_ns, ctime_ns;
+};
+
+struct sc_file_id sc_file_id_of(const struct stat *st);
+bool sc_file_id_equal(const struct sc_file_id *a, const struct sc_file_id *b);
+
+/* Starts as { 0 }. */
+struct sc_identity {
+	uint64_t hash[2];
+	int64_t newest_ns; /* latest change of contents, owner or mode; not compared */
+};
+
+void sc_identity_add(struct sc_identity *identity, const struct sc_file_id *id);
+
+void sc_identity_add_name(struct sc_identity *identity, const char *name);
+
+/* More files than this in a directory are -E2BIG; a log table has 5. */
+#define SC_IDENTITY_MAXFILES 64
+
+/* Adds all entries of a directory, in order of their names; that there is no directory is a state too. 0 or -errno. */
+int sc_identity_add_directory(struct sc_identity *identity, int dirfd, const char *path);
+
+/* Adds all that is in another identity. */
+void sc_identity_merge(struct sc_identity *identity, const struct sc_identity *other);
+
+static inline bool sc_identity_equal(const struct sc_identity *a, const struct sc_identity *b)
+{
+	return a->hash[0] == b->hash[0] && a->hash[1] == b->hash[1];
+}
+
+#endif
