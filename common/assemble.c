@@ -20,6 +20,7 @@
 struct digest {
 	const struct sc_part_name *name; /* the product's */
 	struct sc_file_id pixels_id, mask_id;
+	struct sc_identity identity;
 	int64_t count; /* pixels on the axis */
 	uint32_t pixels_storage, mask_storage;
 };
@@ -190,6 +191,7 @@ static int digest_part(struct assembly *assembly, struct digest *digest, const s
 	digest->count = tsm->shape[axis];
 	digest->pixels_id = subcube->pixels.id;
 	digest->mask_id = subcube->mask.id;
+	digest->identity = subcube->identity;
 	digest->mask_storage = SC_STORAGE_ONES;
 	struct sc_storage storage;
 	storage_of(&subcube->pixels, &storage);
@@ -407,7 +409,8 @@ static int add_part(struct assembly *assembly, const struct digest *digest, stru
 	*part = (struct sc_part){ .name = strdup(digest->name->name),
 				  .number = digest->name->number,
 				  .pixels_id = digest->pixels_id,
-				  .mask_id = digest->mask_id };
+				  .mask_id = digest->mask_id,
+				  .identity = digest->identity };
 	if (!part->name)
 		return out_of_memory(view, err);
 	int rc = sc_layout_add_slab(&view->pixels, digest->count, digest->pixels_storage, err);

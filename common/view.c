@@ -5,15 +5,21 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "assemble.h"
 #include "catalogparts.h"
 #include "passthrough.h"
+#include "viewcache.h"
+#include "viewcodec.h"
+#include "viewfresh.h"
 #include "viewtables.h"
 #include "warnings.h"
+#include "workers.h"
 
 /* Modified Julian date of 1970-01-01; casacore's log times are in seconds of it. */
 #define MJD_OF_UNIX_EPOCH 40587.0
@@ -136,14 +142,21 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static int make_tables(struct sc_view *view, const struct sc_header *header, bool all_history, struct sc_error *err)
+/* A history that could not be read, or noted, may be readable the next time: such a view is not kept. */
+static void forget_history(struct sc_view *view)
+{
+	view->history.newest_ns = INT64_MAX;
+}
+
+static int make_tables(struct sc_view *view, const struct sc_header *header, const struct sc_view_options *options,
+		       struct sc_error *err)
 {
 	char message[1024];
 	snprintf(message, sizeof(message), "subcubefs %s: %zu parts concatenated along pixel axis %d, %s to %s",
 		 SC_VERSION, view->nparts, header->axis, base_name(view->parts[0].name),
 		 base_name(view->parts[view->nparts - 1].name));
 	size_t nhistories;
-	sc_autofree const char **histories = history_parts(view, all_history, &nhistories);
+	sc_autofree const char **histories = history_parts(view, options->all_history, &nhistories);
 	if (!histories)
 		return out_of_memory(view, err);
 	struct sc_header_request request = {
@@ -161,11 +174,15 @@ static int make_tables(struct sc_view *view, const struct sc_header *header, boo
 	};
 	struct sc_template files = { 0 };
 	struct sc_viewtables tables;
+	if (options->cache && sc_viewfresh_note_history(view, options->all_history) < 0)
+		forget_history(view);
 	int rc = sc_headerclient_run(&request, &files, err);
 	if (rc < 0)
 		return rc;
-	if (files.warning)
+	if (files.warning) {
+		forget_history(view);
 		rc = sc_assemble_warn(view, err, "%s", files.warning);
+	}
 	if (rc == 0)
 		rc = sc_viewtables_finish(header, &view->pixels, view->has_mask ? &view->mask : NULL, &files, &tables,
 					  err);
@@ -175,8 +192,8 @@ static int make_tables(struct sc_view *view, const struct sc_header *header, boo
 	return rc;
 }
 
-static int build_from_parts(struct sc_view *view, const struct sc_product *product,
-			    const struct sc_view_options *options, struct sc_error *err)
+static int read_and_build(struct sc_view *view, const struct sc_product *product, const struct sc_view_options *options,
+			  struct sc_error *err)
 {
 	struct sc_header header;
 	int rc = sc_assemble(view, product, options, &header, err);
@@ -184,10 +201,75 @@ static int build_from_parts(struct sc_view *view, const struct sc_product *produ
 		return rc;
 	rc = choose_tiles(view, &options->tiling, err);
 	if (rc == 0)
-		rc = make_tables(view, &header, options->all_history, err);
+		rc = make_tables(view, &header, options, err);
 	if (rc == 0 && options->keep_miscinfo)
 		view->miscinfo = sc_steal_ptr(header.miscinfo);
 	sc_header_clear(&header);
+	return rc;
+}
+
+/* Frees all but the name. */
+static void clear_view(struct sc_view *view)
+{
+	for (unsigned i = 0; i < view->nnodes; i++) {
+		free(view->nodes[i].name);
+		free((void *)view->nodes[i].bytes);
+		free(view->nodes[i].path);
+	}
+	for (size_t i = 0; i < view->nparts; i++)
+		free(view->parts[i].name);
+	sc_layout_clear(&view->pixels);
+	sc_layout_clear(&view->mask);
+	free(view->parts);
+	sc_warnings_free(view->warnings, view->nwarnings);
+	free(view->truncated);
+	sc_record_free(view->miscinfo);
+	*view = (struct sc_view){ .name = view->name, .source = view->source };
+}
+
+/* Fills the view from the cache; false, and an empty view, when it has none of these very parts. */
+static bool take_kept(struct sc_view *view, const struct sc_product *product, const struct sc_view_options *options,
+		      const uint8_t *key, size_t key_size)
+{
+	sc_autofree uint8_t *data = NULL;
+	const uint8_t *payload;
+	size_t size;
+	if (sc_viewcache_get(options->cache, key, key_size, &data, &payload, &size) < 0)
+		return false;
+	if (sc_viewcodec_decode(payload, size, product, view) == 0 && sc_viewfresh_check(view, options->all_history))
+		return true;
+	clear_view(view);
+	return false;
+}
+
+/* Keeps the view unless one of its files was so young when it was read that it may change again unseen. */
+static void keep(const struct sc_view *view, const struct sc_product *product, const struct sc_view_options *options,
+		 const uint8_t *key, size_t key_size, int64_t started_ns)
+{
+	sc_autofree uint8_t *payload = NULL;
+	size_t size;
+	if (sc_viewfresh_newest_ns(view) <= started_ns - options->cache->settle_ns &&
+	    sc_viewcodec_encode(view, product, &payload, &size) == 0)
+		sc_viewcache_put(options->cache, key, key_size, payload, size);
+}
+
+static int build_from_parts(struct sc_view *view, const struct sc_product *product,
+			    const struct sc_view_options *options, struct sc_error *err)
+{
+	sc_autofree uint8_t *key = NULL;
+	size_t key_size;
+	struct timespec started;
+	/* What writes catalogs needs the miscinfo as a record, which is not kept. */
+	if (!options->cache || options->keep_miscinfo ||
+	    sc_viewcodec_key(view->source, product, options, &key, &key_size) < 0)
+		return read_and_build(view, product, options, err);
+	if (take_kept(view, product, options, key, key_size))
+		return 0;
+	clock_gettime(CLOCK_REALTIME, &started);
+	int rc = read_and_build(view, product, options, err);
+	if (rc == 0)
+		keep(view, product, options, key, key_size,
+		     (int64_t)started.tv_sec * 1000000000 + started.tv_nsec);
 	return rc;
 }
 
@@ -247,19 +329,7 @@ void sc_view_free(struct sc_view *view)
 {
 	if (!view)
 		return;
-	for (unsigned i = 0; i < view->nnodes; i++) {
-		free(view->nodes[i].name);
-		free((void *)view->nodes[i].bytes);
-		free(view->nodes[i].path);
-	}
-	for (size_t i = 0; i < view->nparts; i++)
-		free(view->parts[i].name);
-	sc_layout_clear(&view->pixels);
-	sc_layout_clear(&view->mask);
-	free(view->parts);
-	sc_warnings_free(view->warnings, view->nwarnings);
-	free(view->truncated);
-	sc_record_free(view->miscinfo);
+	clear_view(view);
 	free(view->name);
 	free(view);
 }
@@ -274,28 +344,48 @@ int sc_view_find(const struct sc_view *view, unsigned directory, const char *nam
 	return -1;
 }
 
-static void add_directory_access(const struct sc_source *source, const char *name, struct sc_access *access)
+/* The directories of a product's parts, looked at by several threads. */
+struct directories {
+	const struct sc_source *source;
+	const struct sc_product *product;
+	pthread_mutex_t lock; /* of `access` */
+	struct sc_access access;
+};
+
+static void look_at_directory(struct directories *directories, const char *name)
 {
 	struct stat st;
+	struct sc_access one = { 0 };
+	int dirfd = directories->source->dirfd;
 	/* What is neither is no part; to look into the view tells the reader so. */
-	if (fstatat(source->dirfd, name, &st, 0) < 0 || (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)))
+	if (fstatat(dirfd, name, &st, 0) < 0 || (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)))
 		return;
 	/* A FITS image is a file; in the directory that is shown for it, who may read may search as well. */
 	if (S_ISREG(st.st_mode))
 		st.st_mode |= (st.st_mode & 0444) >> 2;
-	sc_access_add(access, &st, sc_access_has_acl(source->dirfd, name));
+	sc_access_add(&one, &st, sc_access_has_acl(dirfd, name));
+	pthread_mutex_lock(&directories->lock);
+	sc_access_merge(&directories->access, &one);
+	pthread_mutex_unlock(&directories->lock);
+}
+
+static void look_at_part(void *context, size_t number)
+{
+	struct directories *directories = context;
+	look_at_directory(directories, directories->product->parts[number].name);
 }
 
 void sc_view_directory_access(const struct sc_source *source, const struct sc_product *product,
 			      struct sc_access *ret_access)
 {
-	struct sc_access access = { 0 };
+	struct directories directories = { .source = source, .product = product };
 	char name[NAME_MAX + 1];
-	for (size_t i = 0; i < product->nparts; i++)
-		add_directory_access(source, product->parts[i].name, &access);
+	pthread_mutex_init(&directories.lock, NULL);
+	sc_workers_each(product->nparts, look_at_part, &directories);
 	/* What is no loose part is in the directory that has the view's own name. */
 	if (product->kind != SC_PRODUCT_PARTS &&
 	    snprintf(name, sizeof(name), "%s%s", product->base, product->ext) < (int)sizeof(name))
-		add_directory_access(source, name, &access);
-	*ret_access = access;
+		look_at_directory(&directories, name);
+	pthread_mutex_destroy(&directories.lock);
+	*ret_access = directories.access;
 }

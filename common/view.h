@@ -6,7 +6,8 @@
  *     logtable/        table.dat table.f0 ...                     bytes
  *     mask0/           table.dat table.f0 ... table.f0_TSM0       bytes and a layout
  *
- * A view is built once from a product of a scan, then served (fs) or written
+ * A view is built once from a product of a scan, or read from the cache when
+ * none of the parts has changed, then served (fs) or written
  * (materialize). A product that is a finished image already is passed through,
  * file by file. A view never changes, so any number of threads may use it; it
  * keeps a pointer to its source, which must outlive it.
@@ -29,6 +30,8 @@ enum sc_node_kind {
 
 #define SC_VIEW_MAXNODES 48
 
+struct sc_viewcache;
+
 struct sc_node {
 	char *name;      /* "" for the root */
 	unsigned parent; /* index; the root is its own parent */
@@ -46,6 +49,7 @@ struct sc_part {
 	bool blank; /* missing: nothing on disk */
 	uint64_t number;
 	struct sc_file_id pixels_id, mask_id; /* when the header was read */
+	struct sc_identity identity;          /* of all its files, see subcube.h */
 };
 
 struct sc_view {
@@ -64,6 +68,7 @@ struct sc_view {
 	size_t ntruncated;          /* parts whose pixel or mask file is too short: reads there fail with -EIO */
 	char *truncated;            /* one sentence on the first of them, NULL when none */
 	struct sc_record *miscinfo; /* the final one, with options.keep_miscinfo; NULL: none */
+	struct sc_identity history; /* of the log tables, with options.cache */
 };
 
 /* What becomes of missing parts. */
@@ -81,7 +86,8 @@ struct sc_view_options {
 	int64_t nchan;      /* channels of the complete cube; 0: not given */
 	bool reorder;       /* by world coordinate instead of number */
 	bool all_history;   /* all parts' rows, not the first one's only */
-	bool keep_miscinfo; /* in the view, for whoever writes a catalog; a long cube's is large */
+	bool keep_miscinfo; /* in the view, for whoever writes a catalog; a long cube's is large. Never from the cache */
+	struct sc_viewcache *cache; /* where built views are kept; NULL: nowhere. Shapes nothing */
 };
 
 /*

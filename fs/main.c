@@ -14,6 +14,7 @@
 #include "mountpoint.h"
 #include "options.h"
 #include "session.h"
+#include "viewcache.h"
 #include "viewread.h"
 
 #include <errno.h>
@@ -103,6 +104,9 @@ static int prepare(struct program *program)
 	const struct sc_options *options = &program->options;
 	if (sc_source_open(options->source, false, &program->source, &err) < 0)
 		return fail(&err);
+	/* Opened here: its path may be relative, or lie below the mountpoint. */
+	if (!options->no_cache)
+		program->options.view.cache = sc_viewcache_open(options->cache_dir);
 	program->service.source = &program->source;
 	sc_autofree char *name = NULL;
 	if (asprintf(&name, "%s%s%s", program->source.path, program->source.base ? "/" : "",
@@ -270,6 +274,7 @@ int main(int argc, char **argv)
 	sc_catalog_free(program.service.catalog);
 	free(program.mountpoint);
 	sc_source_close(&program.source);
+	sc_viewcache_close(program.options.view.cache);
 	sc_options_clear(&program.options);
 	return status;
 }

@@ -28,6 +28,10 @@ static const char help_text[] =
     "      --reorder        by world coordinate instead of number\n"
     "      --strict         no image where headers differ; the default is --relax, a warning\n"
     "\n"
+    "Headers, which take time to make of many parts, are kept for the next mount:\n"
+    "      --cache-dir=DIR  where (default: $XDG_CACHE_HOME/subcubefs, else ~/.cache/subcubefs)\n"
+    "      --no-cache       nowhere\n"
+    "\n"
     "Running:\n"
     "  -f, --foreground     stay in the foreground; without it, return when the mount answers\n"
     "      --log=WHERE      where messages go: a file, which is appended to, 'syslog' or 'stderr'\n"
@@ -51,7 +55,7 @@ static const char help_text[] =
     "To unmount: fusermount3 -u MOUNTPOINT\n"
     "Exit status: 0 mounted, 1 not mounted (the reason is on standard error), 2 wrong usage.\n";
 
-enum { OPTION_LOG = 256, OPTION_PATTERN, OPTION_VIEW };
+enum { OPTION_LOG = 256, OPTION_PATTERN, OPTION_CACHE_DIR, OPTION_NO_CACHE, OPTION_VIEW };
 
 static const struct option long_options[] = {
 	{ "foreground", no_argument, NULL, 'f' },
@@ -60,6 +64,8 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "pattern", required_argument, NULL, OPTION_PATTERN },
+	{ "cache-dir", required_argument, NULL, OPTION_CACHE_DIR },
+	{ "no-cache", no_argument, NULL, OPTION_NO_CACHE },
 	{ "missing", required_argument, NULL, OPTION_VIEW },
 	{ "nparts", required_argument, NULL, OPTION_VIEW },
 	{ "nchan", required_argument, NULL, OPTION_VIEW },
@@ -138,6 +144,14 @@ static int parse(int argc, char **argv, struct sc_options *options)
 			if (sc_pattern_parse(optarg, &options->pattern, &err) < 0)
 				return sc_options_usage_error("--pattern: %s", err.text);
 			options->has_pattern = true;
+			break;
+		case OPTION_CACHE_DIR:
+			if (!*optarg)
+				return sc_options_usage_error("--cache-dir needs a directory");
+			options->cache_dir = optarg;
+			break;
+		case OPTION_NO_CACHE:
+			options->no_cache = true;
 			break;
 		case OPTION_VIEW:
 			if (sc_viewoptions_set(&options->view, long_options[number].name, optarg, &err) < 0)

@@ -17,6 +17,8 @@ struct sc_options {
 	const char *source, *mountpoint; /* in argv */
 	const char *log;                 /* "stderr", "syslog" or a path; never NULL */
 	bool foreground;
+	bool no_cache;
+	const char *cache_dir; /* NULL: the user's */
 	struct sc_view_options view;
 	bool has_pattern; /* else the known ones */
 	struct sc_pattern pattern; /* of the parts' names */

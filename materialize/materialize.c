@@ -16,6 +16,7 @@
 #include "progress.h"
 #include "remove.h"
 #include "signals.h"
+#include "viewcache.h"
 #include "views.h"
 
 /* Each image keeps some files open; far fewer than this. */
@@ -92,7 +93,12 @@ static enum sc_status open_outputs(struct run *run)
 static enum sc_status build_views(struct run *run)
 {
 	struct sc_error err = { 0 };
-	if (sc_views_build(&run->input, &run->options->view, worker_count(run->options), &run->views, &err) < 0) {
+	struct sc_view_options options = run->options->view;
+	if (!run->options->no_cache && !options.keep_miscinfo)
+		options.cache = sc_viewcache_open(run->options->cache_dir);
+	int rc = sc_views_build(&run->input, &options, worker_count(run->options), &run->views, &err);
+	sc_viewcache_close(options.cache);
+	if (rc < 0) {
 		sc_log(SC_LOG_ERROR, "%s", err.text);
 		return SC_STATUS_FAILED;
 	}

@@ -20,6 +20,8 @@ enum {
 	KEY_REMOVE,
 	KEY_RESUME,
 	KEY_UNDO,
+	KEY_CACHE_DIR,
+	KEY_NO_CACHE,
 	KEY_VIEW, /* and above: options of the view */
 };
 
@@ -71,6 +73,9 @@ static const struct argp_option option_list[] = {
 	{ "strict", KEY_VIEW + 8, NULL, 0, "Fail where headers differ", 3 },
 	{ NULL, 0, NULL, 0, "How it is done:", 4 },
 	{ "jobs", 'j', "N", 0, "Copy with N processes (default: 0, one for each processor)", 4 },
+	{ "cache-dir", KEY_CACHE_DIR, "DIR", 0,
+	  "Where the headers of views are kept (default: $XDG_CACHE_HOME/subcubefs, else ~/.cache/subcubefs)", 4 },
+	{ "no-cache", KEY_NO_CACHE, NULL, 0, "Keep them nowhere, make them anew", 4 },
 	{ "quiet", 'q', NULL, 0, "Say nothing but errors", 4 },
 	{ NULL, 0, NULL, 0, "What becomes of the subcubes:", 5 },
 	{ "remove-subcubes", KEY_REMOVE, NULL, 0,
@@ -271,6 +276,14 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'q':
 		options->quiet = true;
+		return 0;
+	case KEY_CACHE_DIR:
+		if (*argument == 0)
+			argp_error(state, "--cache-dir: expected a directory");
+		options->cache_dir = argument;
+		return 0;
+	case KEY_NO_CACHE:
+		options->no_cache = true;
 		return 0;
 	case KEY_OVERWRITE:
 		options->overwrite = true;

@@ -40,7 +40,8 @@ struct sc_options {
 	struct sc_view_options view;
 	bool has_pattern;          /* else the known ones */
 	struct sc_pattern pattern; /* of the parts' names */
-	bool overwrite, quiet;
+	bool overwrite, quiet, no_cache;
+	const char *cache_dir; /* NULL: the user's */
 };
 
 /* Ends the program for --help, --version (status 0) and for what is wrong (SC_STATUS_USAGE). */
