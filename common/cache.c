@@ -5,11 +5,17 @@
 
 #define NBUCKETS 1024 /* caches hold some hundred entries */
 
+/* Values that are being made at one time; whoever finds no place makes one that another may make too. */
+#define NCLAIMS 128
+
 struct sc_cache {
 	pthread_mutex_t lock;
 	size_t most, cost;
 	void (*drop)(void *value);
 	struct sc_cache_entry *newest, *oldest;
+	pthread_cond_t claim_ended;
+	unsigned nclaims;
+	struct sc_cache_key claims[NCLAIMS];
 	struct sc_cache_entry *buckets[NBUCKETS];
 };
 
@@ -19,6 +25,7 @@ struct sc_cache *sc_cache_new(size_t most, void (*drop)(void *value))
 	if (!cache)
 		return NULL;
 	pthread_mutex_init(&cache->lock, NULL);
+	pthread_cond_init(&cache->claim_ended, NULL);
 	cache->most = most;
 	cache->drop = drop;
 	return cache;
@@ -102,20 +109,65 @@ void sc_cache_free(struct sc_cache *cache)
 	shrink(cache, 0);
 	assert(!cache->oldest);
 	pthread_mutex_destroy(&cache->lock);
+	pthread_cond_destroy(&cache->claim_ended);
 	free(cache);
 }
 
-struct sc_cache_entry *sc_cache_get(struct sc_cache *cache, const struct sc_cache_key *key)
+/* The entry, held and the newest one now. */
+static struct sc_cache_entry *hold(struct sc_cache *cache, const struct sc_cache_key *key)
 {
-	pthread_mutex_lock(&cache->lock);
 	struct sc_cache_entry *entry = find(cache, key);
 	if (entry) {
 		entry->references++;
 		unlink_from_age(cache, entry);
 		make_newest(cache, entry);
 	}
+	return entry;
+}
+
+struct sc_cache_entry *sc_cache_get(struct sc_cache *cache, const struct sc_cache_key *key)
+{
+	pthread_mutex_lock(&cache->lock);
+	struct sc_cache_entry *entry = hold(cache, key);
 	pthread_mutex_unlock(&cache->lock);
 	return entry;
+}
+
+/* The place of the key's claim, nclaims: there is none. */
+static unsigned find_claim(const struct sc_cache *cache, const struct sc_cache_key *key)
+{
+	unsigned i = 0;
+	while (i < cache->nclaims && !same_key(&cache->claims[i], key))
+		i++;
+	return i;
+}
+
+static void end_claim(struct sc_cache *cache, const struct sc_cache_key *key)
+{
+	unsigned i = find_claim(cache, key);
+	if (i == cache->nclaims)
+		return;
+	cache->claims[i] = cache->claims[--cache->nclaims];
+	pthread_cond_broadcast(&cache->claim_ended);
+}
+
+struct sc_cache_entry *sc_cache_claim(struct sc_cache *cache, const struct sc_cache_key *key)
+{
+	struct sc_cache_entry *entry;
+	pthread_mutex_lock(&cache->lock);
+	while (!(entry = hold(cache, key)) && find_claim(cache, key) < cache->nclaims)
+		pthread_cond_wait(&cache->claim_ended, &cache->lock);
+	if (!entry && cache->nclaims < NCLAIMS)
+		cache->claims[cache->nclaims++] = *key;
+	pthread_mutex_unlock(&cache->lock);
+	return entry;
+}
+
+void sc_cache_abandon(struct sc_cache *cache, const struct sc_cache_key *key)
+{
+	pthread_mutex_lock(&cache->lock);
+	end_claim(cache, key);
+	pthread_mutex_unlock(&cache->lock);
 }
 
 struct sc_cache_entry *sc_cache_put(struct sc_cache *cache, const struct sc_cache_key *key, void *value, size_t cost)
@@ -138,6 +190,7 @@ struct sc_cache_entry *sc_cache_put(struct sc_cache *cache, const struct sc_cach
 		entry->references++;
 		shrink(cache, cache->most);
 	}
+	end_claim(cache, key);
 	pthread_mutex_unlock(&cache->lock);
 	free(added);
 	if (value)

@@ -4,6 +4,9 @@
  * A value is found by the view and node it belongs to and a number. Whoever
  * gets an entry holds a reference; only entries that nobody holds are dropped,
  * so the bound may be exceeded while more are held. Thread-safe.
+ *
+ * A value that takes long to make is made by one thread: sc_cache_claim tells
+ * one to make it, and has all others wait until that one puts or abandons it.
  */
 #ifndef SC_CACHE_H
 #define SC_CACHE_H
@@ -34,6 +37,13 @@ void sc_cache_free(struct sc_cache *cache); /* no entry may be held */
 
 /* NULL: not there. */
 struct sc_cache_entry *sc_cache_get(struct sc_cache *cache, const struct sc_cache_key *key);
+
+/*
+ * Like sc_cache_get, but waits for a thread that makes the value. NULL: make
+ * it, and then put or abandon it.
+ */
+struct sc_cache_entry *sc_cache_claim(struct sc_cache *cache, const struct sc_cache_key *key);
+void sc_cache_abandon(struct sc_cache *cache, const struct sc_cache_key *key);
 
 /*
  * Adds a value and returns its entry, held. When another thread was first, its

@@ -5,14 +5,27 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cache.h"
 #include "gather.h"
 #include "ioutil.h"
+#include "readahead.h"
+
+/* The kernel's own requests are as long, unless it was told to read more ahead. */
+#define AHEAD_BLOCK_BYTES ((size_t)128 << 10)
+
+/* Opening a file, finding its bytes in the page cache and coming back takes less. */
+#define AHEAD_SLOW_NS 60000
+
+/* So many reads at once hide a latency of milliseconds, and every storage can have them under way. */
+#define AHEAD_THREADS 32
 
 struct sc_reader {
 	struct sc_cache *files; /* of struct open_file, by slab; cost 1 */
 	struct sc_cache *tiles; /* of gathered tiles, by tile number; cost bytes */
+	struct sc_readahead *ahead; /* NULL: off */
+	size_t max_files;
 };
 
 struct open_file {
@@ -31,6 +44,7 @@ struct sc_reader *sc_reader_new(size_t max_files, size_t cache_bytes)
 	struct sc_reader *reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return NULL;
+	reader->max_files = max_files;
 	reader->files = sc_cache_new(max_files, drop_file);
 	reader->tiles = sc_cache_new(cache_bytes, free);
 	if (!reader->files || !reader->tiles) {
@@ -44,6 +58,7 @@ void sc_reader_free(struct sc_reader *reader)
 {
 	if (!reader)
 		return;
+	sc_readahead_free(reader->ahead);
 	sc_cache_free(reader->files);
 	sc_cache_free(reader->tiles);
 	free(reader);
@@ -51,6 +66,8 @@ void sc_reader_free(struct sc_reader *reader)
 
 void sc_reader_forget(struct sc_reader *reader, const struct sc_view *view)
 {
+	if (reader->ahead)
+		sc_readahead_forget(reader->ahead, view);
 	sc_cache_forget(reader->files, view);
 	sc_cache_forget(reader->tiles, view);
 }
@@ -69,26 +86,29 @@ static int format_path(struct slab_file *file, const char *directory, const char
 	return 0;
 }
 
+/* What a slab's file was when the header was read. */
+static const struct sc_file_id *slab_id(const struct sc_view *view, unsigned node, size_t slab)
+{
+	const struct sc_node *file = &view->nodes[node];
+	if (file->kind == SC_NODE_FILE)
+		return &file->id;
+	return file->is_mask ? &view->parts[slab].mask_id : &view->parts[slab].pixels_id;
+}
+
 static int slab_file_of(const struct sc_view *view, unsigned node, size_t slab, struct slab_file *file,
 			struct sc_error *err)
 {
 	const struct sc_layout *layout = view->nodes[node].layout;
-	if (view->nodes[node].kind == SC_NODE_FILE) {
-		file->id = &view->nodes[node].id;
+	file->id = slab_id(view, node, slab);
+	if (view->nodes[node].kind == SC_NODE_FILE)
 		return format_path(file, view->nodes[node].path, "", err);
-	}
-	const struct sc_part *part = &view->parts[slab];
 	uint32_t storage = layout->slabs[slab].storage;
 	assert(!sc_storage_is_fill(storage));
-	file->id = view->nodes[node].is_mask ? &part->mask_id : &part->pixels_id;
-	return format_path(file, part->name, layout->storages[storage].file, err);
+	return format_path(file, view->parts[slab].name, layout->storages[storage].file, err);
 }
 
-static int check_unchanged(const struct slab_file *file, const struct stat *st, struct sc_error *err)
+static int changed(const struct slab_file *file, struct sc_error *err)
 {
-	struct sc_file_id now = sc_file_id_of(st);
-	if (sc_file_id_equal(&now, file->id))
-		return 0;
 	return sc_error_set(err, -ESTALE, "%s: it changed since its header was read", file->path);
 }
 
@@ -120,9 +140,9 @@ static int open_slab(struct sc_reader *reader, const struct sc_view *view, const
 	while ((rc == -EMFILE || rc == -ENFILE) && sc_cache_shed(reader->files));
 	if (rc < 0)
 		return open_error(file, rc, err);
-	rc = check_unchanged(file, &st, err);
-	if (rc < 0)
-		return rc;
+	struct sc_file_id now = sc_file_id_of(&st);
+	if (!sc_file_id_equal(&now, file->id))
+		return changed(file, err);
 	*ret_fd = sc_steal_fd(&fd);
 	return 0;
 }
@@ -159,28 +179,57 @@ void sc_reader_release_file(struct sc_reader *reader, struct sc_cache_entry *hel
 	sc_cache_release(reader->files, held);
 }
 
+/* Whether the open file is still the one the header was read from. */
+static int check_open_file(const struct sc_view *view, unsigned node, size_t slab, int fd, off_t *ret_size,
+			   struct sc_error *err)
+{
+	struct slab_file path;
+	struct stat st;
+	int stat_rc = fstat(fd, &st) < 0 ? -errno : 0;
+	if (stat_rc == 0) {
+		struct sc_file_id now = sc_file_id_of(&st);
+		*ret_size = st.st_size;
+		if (sc_file_id_equal(&now, slab_id(view, node, slab)))
+			return 0;
+	}
+	int rc = slab_file_of(view, node, slab, &path, err);
+	if (rc < 0)
+		return rc;
+	return stat_rc < 0 ? sc_error_errno(err, stat_rc, "%s: cannot stat", path.path) : changed(&path, err);
+}
+
 /* Reads from a part, then makes sure that the part is still the one the header was read from. */
 static int read_slab(struct sc_reader *reader, const struct sc_view *view, unsigned node, size_t slab, uint64_t offset,
 		     void *buffer, size_t count, struct sc_error *err)
 {
 	struct sc_cache_entry *held;
 	struct slab_file path;
-	struct stat st;
+	off_t size;
 	int fd, rc = sc_reader_get_file(reader, view, node, slab, &held, &fd, err);
 	if (rc < 0)
 		return rc;
 	int read_rc = sc_io_pread_full(fd, buffer, count, offset);
-	int stat_rc = fstat(fd, &st) < 0 ? -errno : 0;
+	rc = check_open_file(view, node, slab, fd, &size, err);
 	sc_reader_release_file(reader, held);
-
+	if (rc < 0 || read_rc == 0)
+		return rc;
 	rc = slab_file_of(view, node, slab, &path, err);
-	if (rc == 0 && stat_rc < 0)
-		rc = sc_error_errno(err, stat_rc, "%s: cannot stat", path.path);
-	if (rc == 0)
-		rc = check_unchanged(&path, &st, err);
-	if (rc == 0 && read_rc < 0)
-		rc = sc_error_set(err, -EIO, "%s: cannot read %zu bytes at byte %llu of %lld", path.path, count,
-				  (unsigned long long)offset, (long long)st.st_size);
+	if (rc < 0)
+		return rc;
+	return sc_error_set(err, -EIO, "%s: cannot read %zu bytes at byte %llu of %lld", path.path, count,
+			    (unsigned long long)offset, (long long)size);
+}
+
+static int check_slab(struct sc_reader *reader, const struct sc_view *view, unsigned node, size_t slab,
+		      struct sc_error *err)
+{
+	struct sc_cache_entry *held;
+	off_t size;
+	int fd, rc = sc_reader_get_file(reader, view, node, slab, &held, &fd, err);
+	if (rc < 0)
+		return rc;
+	rc = check_open_file(view, node, slab, fd, &size, err);
+	sc_reader_release_file(reader, held);
 	return rc;
 }
 
@@ -191,27 +240,55 @@ int sc_view_gather_read(void *gather_context, size_t slab, uint64_t offset, void
 	return read_slab(context->reader, context->view, context->node, slab, offset, buffer, count, err);
 }
 
+/* Whether all parts that a view's tile was made of are unchanged. */
+static int check_tile(struct sc_reader *reader, const struct sc_view *view, unsigned node, uint64_t tile,
+		      struct sc_error *err)
+{
+	const struct sc_layout *layout = view->nodes[node].layout;
+	int64_t indices[SC_MAXDIM];
+	sc_layout_tile_indices(layout, tile, indices);
+	int64_t first = indices[layout->axis] * layout->tile[layout->axis];
+	int64_t behind = first + layout->tile[layout->axis];
+	for (size_t i = sc_layout_find_slab(layout, first); i < layout->nslabs; i++) {
+		const struct sc_slab *slab = &layout->slabs[i];
+		if (slab->start >= behind)
+			break;
+		int rc = sc_storage_is_fill(slab->storage) ? 0 : check_slab(reader, view, node, i, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* Gathers a tile that is not in the cache and puts it there. */
+static int make_tile(struct sc_reader *reader, const struct sc_view *view, unsigned node,
+		     const struct sc_cache_key *key, struct sc_cache_entry **ret_entry, struct sc_error *err)
+{
+	const struct sc_layout *layout = view->nodes[node].layout;
+	struct sc_gather_context context = { reader, view, node };
+	sc_autofree uint8_t *tile = malloc(layout->tile_bytes);
+	int rc = tile ? sc_gather_tile(layout, key->number, tile, sc_view_gather_read, &context, err)
+		      : sc_error_errno(err, -ENOMEM, "%s: cannot gather a tile", view->name);
+	if (rc < 0) {
+		sc_cache_abandon(reader->tiles, key);
+		return rc;
+	}
+	*ret_entry = sc_cache_put(reader->tiles, key, sc_steal_ptr(tile), layout->tile_bytes);
+	return *ret_entry ? 0 : sc_error_errno(err, -ENOMEM, "%s: cannot gather a tile", view->name);
+}
+
 static int read_gathered(struct sc_reader *reader, const struct sc_view *view, unsigned node,
 			 const struct sc_piece *piece, uint8_t *buffer, struct sc_error *err)
 {
-	const struct sc_layout *layout = view->nodes[node].layout;
 	struct sc_cache_key key = { view, node, piece->tile };
-	struct sc_cache_entry *entry = sc_cache_get(reader->tiles, &key);
-	if (!entry) {
-		struct sc_gather_context context = { reader, view, node };
-		sc_autofree uint8_t *tile = malloc(layout->tile_bytes);
-		if (!tile)
-			return sc_error_errno(err, -ENOMEM, "%s: cannot gather a tile", view->name);
-		int rc = sc_gather_tile(layout, piece->tile, tile, sc_view_gather_read, &context, err);
-		if (rc < 0)
-			return rc;
-		entry = sc_cache_put(reader->tiles, &key, sc_steal_ptr(tile), layout->tile_bytes);
-		if (!entry)
-			return sc_error_errno(err, -ENOMEM, "%s: cannot gather a tile", view->name);
-	}
+	struct sc_cache_entry *entry = sc_cache_claim(reader->tiles, &key);
+	int rc = entry ? 0 : make_tile(reader, view, node, &key, &entry, err);
+	if (rc < 0)
+		return rc;
 	memcpy(buffer, (const uint8_t *)entry->value + piece->tile_offset, piece->length);
 	sc_cache_release(reader->tiles, entry);
-	return 0;
+	/* What was gathered before may be the bytes of a part that has changed since. */
+	return check_tile(reader, view, node, piece->tile, err);
 }
 
 static int read_array(struct sc_reader *reader, const struct sc_view *view, unsigned node, uint64_t offset,
@@ -243,12 +320,89 @@ static int read_array(struct sc_reader *reader, const struct sc_view *view, unsi
 	return 0;
 }
 
+static int read_file(struct sc_reader *reader, const struct sc_view *view, unsigned node, uint64_t offset,
+		     void *buffer, size_t count, struct sc_error *err)
+{
+	if (view->nodes[node].kind == SC_NODE_FILE)
+		return read_slab(reader, view, node, 0, offset, buffer, count, err);
+	return read_array(reader, view, node, offset, buffer, count, err);
+}
+
+/* --- reading ahead --- */
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Whether all parts that a range's bytes come from are unchanged. */
+static int check_range(struct sc_reader *reader, const struct sc_view *view, unsigned node, uint64_t offset,
+		       uint64_t count)
+{
+	if (view->nodes[node].kind == SC_NODE_FILE)
+		return check_slab(reader, view, node, 0, NULL);
+	int rc = 0;
+	while (rc == 0 && count > 0) {
+		struct sc_piece piece;
+		sc_layout_piece(view->nodes[node].layout, offset, count, &piece);
+		if (piece.kind == SC_PIECE_RANGE)
+			rc = check_slab(reader, view, node, piece.slab, NULL);
+		else if (piece.kind == SC_PIECE_GATHER)
+			rc = check_tile(reader, view, node, piece.tile, NULL);
+		offset += piece.length;
+		count -= piece.length;
+	}
+	return rc;
+}
+
+static int read_for_later(void *context, const struct sc_tracks_file *file, uint64_t offset, void *buffer,
+			  size_t count)
+{
+	return read_file(context, file->view, file->node, offset, buffer, count, NULL);
+}
+
+static int read_or_take(struct sc_reader *reader, const struct sc_view *view, unsigned node, uint64_t offset,
+			uint8_t *buffer, size_t count, struct sc_error *err)
+{
+	const struct sc_tracks_file file = { view, node };
+	uint64_t noted = sc_readahead_note(reader->ahead, &file, view->nodes[node].size_bytes, offset, count);
+	size_t taken = sc_readahead_take(reader->ahead, &file, offset, buffer, count);
+	/* If a part has changed since, reading it says so. */
+	if (taken > 0 && check_range(reader, view, node, offset, taken) < 0)
+		taken = 0;
+	if (taken == count)
+		return 0;
+	int64_t begun = now_ns();
+	int rc = read_file(reader, view, node, offset + taken, buffer + taken, count - taken, err);
+	sc_readahead_waited(reader->ahead, noted, count - taken, now_ns() - begun);
+	return rc;
+}
+
+int sc_reader_read_ahead(struct sc_reader *reader, size_t bytes, bool always)
+{
+	assert(!reader->ahead);
+	/* A thread holds a file while it reads, and demanded reads need files too. */
+	size_t max_threads = reader->max_files / 4, nblocks = bytes / AHEAD_BLOCK_BYTES;
+	const struct sc_readahead_options options = {
+		.block_bytes = AHEAD_BLOCK_BYTES,
+		.nblocks = nblocks < 2 ? 2 : nblocks,
+		.max_threads = max_threads < 1 ? 1 : max_threads > AHEAD_THREADS ? AHEAD_THREADS : (unsigned)max_threads,
+		.slow_ns = always ? -1 : AHEAD_SLOW_NS,
+		.read = read_for_later,
+		.context = reader,
+	};
+	reader->ahead = sc_readahead_new(&options);
+	return reader->ahead ? 0 : -ENOMEM;
+}
+
 ssize_t sc_view_read(struct sc_reader *reader, const struct sc_view *view, unsigned node, uint64_t offset, void *buffer,
 		     size_t count, struct sc_error *err)
 {
 	const struct sc_node *file = &view->nodes[node];
 	assert(node < view->nnodes && file->kind != SC_NODE_DIRECTORY);
-	if (offset >= file->size_bytes)
+	if (offset >= file->size_bytes || count == 0)
 		return 0;
 	if (count > file->size_bytes - offset)
 		count = file->size_bytes - offset;
@@ -256,7 +410,7 @@ ssize_t sc_view_read(struct sc_reader *reader, const struct sc_view *view, unsig
 		memcpy(buffer, file->bytes + offset, count);
 		return (ssize_t)count;
 	}
-	int rc = file->kind == SC_NODE_FILE ? read_slab(reader, view, node, 0, offset, buffer, count, err)
-					    : read_array(reader, view, node, offset, buffer, count, err);
+	int rc = reader->ahead ? read_or_take(reader, view, node, offset, buffer, count, err)
+			       : read_file(reader, view, node, offset, buffer, count, err);
 	return rc < 0 ? rc : (ssize_t)count;
 }

@@ -1,12 +1,13 @@
 /*
  * viewread.h - read(node, offset, length) of a view.
  *
- * A reader holds what reads share: a bounded set of open part files and a
- * bounded cache of gathered tiles. One reader serves any number of views and
- * threads. Views must be forgotten (sc_reader_forget) before they are freed.
+ * A reader holds what reads share: a bounded set of open part files, a bounded
+ * cache of gathered tiles, and what was read ahead. One reader serves any number
+ * of views and threads. Views must be forgotten (sc_reader_forget) before they are freed.
  *
  * Never made-up bytes: a part that is unreadable or too short is -EIO, one that
- * changed or went away since the view was built -ESTALE; `err` names it.
+ * changed or went away since the view was built -ESTALE; `err` names it. What
+ * comes from memory is checked against the parts when it is handed out.
  */
 #ifndef SC_VIEWREAD_H
 #define SC_VIEWREAD_H
@@ -18,6 +19,13 @@ struct sc_reader;
 /* `max_files` open files at most (at least 1), `cache_bytes` of gathered tiles. NULL: out of memory. */
 struct sc_reader *sc_reader_new(size_t max_files, size_t cache_bytes);
 void sc_reader_free(struct sc_reader *reader);
+
+/*
+ * From now on reads ahead with threads and about `bytes` of memory; `always`
+ * where the parts' bytes are at hand too. Not twice. 0 or -ENOMEM.
+ */
+int sc_reader_read_ahead(struct sc_reader *reader, size_t bytes, bool always);
+
 void sc_reader_forget(struct sc_reader *reader, const struct sc_view *view);
 
 /*

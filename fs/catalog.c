@@ -243,21 +243,6 @@ int sc_catalog_getattr(struct sc_catalog *catalog, uint64_t id, struct sc_catalo
 	return rc;
 }
 
-int sc_catalog_open_directory(struct sc_catalog *catalog, uint64_t id)
-{
-	if (id == SC_CATALOG_ROOT)
-		return 0;
-	struct entry *entry;
-	unsigned index;
-	struct sc_view *view;
-	int rc = find_node(catalog, id, &entry, &index);
-	if (rc == 0)
-		rc = get_view(catalog, entry, &view);
-	if (rc == 0 && view->nodes[index].kind != SC_NODE_DIRECTORY)
-		rc = -ENOTDIR;
-	return rc;
-}
-
 /* "." and "..": programs read no more than the number and the type there. */
 static void fill_dots(uint64_t id, bool is_parent, struct sc_catalog_dirent *ret_entry)
 {
@@ -294,6 +279,8 @@ int sc_catalog_read_directory(struct sc_catalog *catalog, uint64_t id, uint64_t 
 		int rc = find_node(catalog, id, &entry, &index);
 		if (rc == 0)
 			rc = get_view(catalog, entry, &view);
+		if (rc == 0 && view->nodes[index].kind != SC_NODE_DIRECTORY)
+			rc = -ENOTDIR;
 		if (rc < 0)
 			return rc;
 	}

@@ -56,9 +56,6 @@ int sc_catalog_lookup(struct sc_catalog *catalog, uint64_t directory, const char
 		      struct sc_catalog_node *ret_node);
 int sc_catalog_getattr(struct sc_catalog *catalog, uint64_t id, struct sc_catalog_node *ret_node);
 
-/* Builds the view that the directory is in; the root needs nothing. */
-int sc_catalog_open_directory(struct sc_catalog *catalog, uint64_t id);
-
 /* The entry number `position` of a directory, from 0, "." and ".." included; -ENOENT behind the last. */
 int sc_catalog_read_directory(struct sc_catalog *catalog, uint64_t id, uint64_t position,
 			      struct sc_catalog_dirent *ret_entry);

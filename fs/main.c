@@ -170,8 +170,11 @@ static int serve(struct program *program)
 	program->service.ready = become_ready;
 	program->service.context = program;
 	program->service.reader = sc_reader_new(choose_max_files(), CACHE_BYTES);
-	int rc;
-	if (!program->service.reader)
+	const struct sc_options *options = &program->options;
+	int rc = 0;
+	if (program->service.reader && options->readahead_bytes > 0)
+		rc = sc_reader_read_ahead(program->service.reader, options->readahead_bytes, options->readahead_always);
+	if (rc < 0 || !program->service.reader)
 		rc = sc_error_errno(&err, -ENOMEM, "%s", program->options.source);
 	else
 		rc = sc_session_serve(program->session, program->mountpoint, program->options.foreground, &err);

@@ -13,6 +13,7 @@
 #define KEEP_SECONDS 3600.0
 #define KEEP_ABSENT_SECONDS 1.0
 
+/* Requests that the kernel reads ahead with, for all readers together; they wait for the storage, not for us. */
 #define MAX_BACKGROUND 64
 
 #define XATTR_SOURCE "user.subcubefs.source"
@@ -32,6 +33,7 @@ static void reply_error(fuse_req_t request, int code)
 static void op_init(void *userdata, struct fuse_conn_info *connection)
 {
 	struct sc_service *service = userdata;
+	connection->max_readahead = SC_KERNEL_READ_AHEAD;
 	connection->max_background = MAX_BACKGROUND;
 	connection->congestion_threshold = MAX_BACKGROUND * 3 / 4;
 	/* libfuse wants it said twice. */
@@ -95,16 +97,15 @@ static void op_statfs(fuse_req_t request, fuse_ino_t id)
 
 /* --- directories --- */
 
+/*
+ * That it is not there tells the kernel never to ask again, and to keep what
+ * it reads. Nothing has to be done for an open directory; the view that it may
+ * need is built when something in it is looked for or listed.
+ */
 static void op_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *file)
 {
-	int rc = sc_catalog_open_directory(service_of(request)->catalog, id);
-	if (rc < 0) {
-		reply_error(request, rc);
-		return;
-	}
-	file->cache_readdir = 1;
-	file->keep_cache = 1;
-	fuse_reply_open(request, file);
+	(void)id, (void)file;
+	reply_error(request, -ENOSYS);
 }
 
 /* An entry without a node number: the kernel takes name and type, and looks it up when somebody wants more. */
@@ -160,6 +161,10 @@ static void op_readdirplus(fuse_req_t request, fuse_ino_t id, size_t size, off_t
 
 /* --- files --- */
 
+/*
+ * As for directories. The kernel asks each time only where each open file has
+ * to be told to pass the page cache by.
+ */
 static void op_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *file)
 {
 	const struct sc_view *view;
@@ -167,11 +172,13 @@ static void op_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *fi
 	int rc = sc_catalog_open_file(service_of(request)->catalog, id, &view, &index);
 	if (rc == 0 && ((file->flags & O_ACCMODE) != O_RDONLY || file->flags & O_TRUNC))
 		rc = -EROFS;
+	if (rc == 0 && !service_of(request)->direct_io)
+		rc = -ENOSYS;
 	if (rc < 0) {
 		reply_error(request, rc);
 		return;
 	}
-	file->keep_cache = 1;
+	file->direct_io = 1;
 	fuse_reply_open(request, file);
 }
 

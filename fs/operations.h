@@ -13,12 +13,20 @@
 
 #include <fuse_lowlevel.h>
 
+/*
+ * How far the kernel shall read ahead of a sequential reader, in bytes: the
+ * longest request there is. More is not faster, and each page fault in a mapped
+ * file brings in as much.
+ */
+#define SC_KERNEL_READ_AHEAD (1 << 20)
+
 /* The session's userdata. */
 struct sc_service {
 	const struct sc_source *source;
 	struct sc_catalog *catalog;
 	struct sc_reader *reader;
 	unsigned max_read; /* bytes, of -o max_read; 0: not given */
+	int direct_io;     /* -o direct_io was given: reads of files pass the kernel's page cache by */
 	void (*ready)(void *context); /* called once, when the kernel has sent INIT */
 	void *context;
 };

@@ -2,6 +2,7 @@
 
 #include "viewoptions.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,6 +35,9 @@ static const char help_text[] =
     "\n"
     "Running:\n"
     "  -f, --foreground     stay in the foreground; without it, return when the mount answers\n"
+    "      --readahead=BYTES[,always]  memory for what is read before it is asked for, where readers\n"
+    "                       have to wait for the storage, or 'always'; K, M and G may follow the\n"
+    "                       number; 0: none (default: 32M)\n"
     "      --log=WHERE      where messages go: a file, which is appended to, 'syslog' or 'stderr'\n"
     "                       (default: stderr in the foreground, else syslog)\n"
     "\n"
@@ -45,6 +49,8 @@ static const char help_text[] =
     "     auto_unmount      unmount even when the program is killed\n"
     "     fsname=NAME       what df and mount show as the source\n"
     "     max_read=BYTES    the largest read request\n"
+    "     direct_io         reads pass the kernel's page cache by: faster for what is read once, slower\n"
+    "                       for what is read again; files cannot be mapped with MAP_SHARED\n"
     "                       and what mount(8) knows: nodev, nosuid, noexec, context=, ...\n"
     "                       (ro and default_permissions are always set)\n"
     "\n"
@@ -55,7 +61,10 @@ static const char help_text[] =
     "To unmount: fusermount3 -u MOUNTPOINT\n"
     "Exit status: 0 mounted, 1 not mounted (the reason is on standard error), 2 wrong usage.\n";
 
-enum { OPTION_LOG = 256, OPTION_PATTERN, OPTION_CACHE_DIR, OPTION_NO_CACHE, OPTION_VIEW };
+#define READAHEAD_DEFAULT ((size_t)32 << 20)
+#define READAHEAD_MAX ((size_t)16 << 30)
+
+enum { OPTION_LOG = 256, OPTION_PATTERN, OPTION_CACHE_DIR, OPTION_NO_CACHE, OPTION_READAHEAD, OPTION_VIEW };
 
 static const struct option long_options[] = {
 	{ "foreground", no_argument, NULL, 'f' },
@@ -66,6 +75,7 @@ static const struct option long_options[] = {
 	{ "pattern", required_argument, NULL, OPTION_PATTERN },
 	{ "cache-dir", required_argument, NULL, OPTION_CACHE_DIR },
 	{ "no-cache", no_argument, NULL, OPTION_NO_CACHE },
+	{ "readahead", required_argument, NULL, OPTION_READAHEAD },
 	{ "missing", required_argument, NULL, OPTION_VIEW },
 	{ "nparts", required_argument, NULL, OPTION_VIEW },
 	{ "nchan", required_argument, NULL, OPTION_VIEW },
@@ -87,6 +97,26 @@ int sc_options_usage_error(const char *format, ...)
 	va_end(args);
 	fprintf(stderr, "subcubefs: %s; see subcubefs --help\n", text);
 	return SC_EXIT_USAGE;
+}
+
+/* BYTES[K|M|G][,always]. False: it is something else. */
+static bool parse_readahead(const char *text, struct sc_options *options)
+{
+	static const char units[] = "KMG";
+	char *end;
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	unsigned long long number = strtoull(text, &end, 10), bytes;
+	const char *unit = *end ? strchr(units, *end) : NULL;
+	unsigned long long scale = unit ? 1024ull << (10 * (unit - units)) : 1;
+	end += unit != NULL;
+	bool always = strcmp(end, ",always") == 0;
+	if (errno != 0 || (*end && !always) || __builtin_mul_overflow(number, scale, &bytes) || bytes > READAHEAD_MAX)
+		return false;
+	options->readahead_bytes = bytes;
+	options->readahead_always = always;
+	return true;
 }
 
 /* What getopt did not understand, as one message of ours. */
@@ -153,6 +183,11 @@ static int parse(int argc, char **argv, struct sc_options *options)
 		case OPTION_NO_CACHE:
 			options->no_cache = true;
 			break;
+		case OPTION_READAHEAD:
+			if (!parse_readahead(optarg, options))
+				return sc_options_usage_error("--readahead needs a number of bytes up to 16G, not '%s'",
+							      optarg);
+			break;
 		case OPTION_VIEW:
 			if (sc_viewoptions_set(&options->view, long_options[number].name, optarg, &err) < 0)
 				return sc_options_usage_error("%s", err.text);
@@ -171,7 +206,10 @@ static int parse(int argc, char **argv, struct sc_options *options)
 
 int sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 {
-	struct sc_options options = { .view = { .tiling.mode = SC_TILING_KEEP, .missing = SC_MISSING_BLANK } };
+	struct sc_options options = {
+		.view = { .tiling.mode = SC_TILING_KEEP, .missing = SC_MISSING_BLANK },
+		.readahead_bytes = READAHEAD_DEFAULT,
+	};
 	/* There cannot be more -o than arguments. */
 	options.mount_options = calloc((size_t)argc + 1, sizeof(*options.mount_options));
 	if (!options.mount_options) {

@@ -19,6 +19,8 @@ struct sc_options {
 	bool foreground;
 	bool no_cache;
 	const char *cache_dir; /* NULL: the user's */
+	size_t readahead_bytes; /* 0: off */
+	bool readahead_always;
 	struct sc_view_options view;
 	bool has_pattern; /* else the known ones */
 	struct sc_pattern pattern; /* of the parts' names */

@@ -6,6 +6,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -65,12 +66,13 @@ static int make_arguments(size_t noptions, const char *const *options, const cha
 	return fuse_opt_add_arg(args, "-osubtype=subcubefs,ro,default_permissions") < 0 ? -ENOMEM : 0;
 }
 
-/* Finds max_read among the options, where it stays. */
-static int find_max_read(struct fuse_args *args, struct sc_service *service)
+/* Finds those of the options that are ours too: max_read stays, direct_io is nothing that libfuse or the kernel know. */
+static int find_own_options(struct fuse_args *args, struct sc_service *service)
 {
 	static const struct fuse_opt options[] = {
 		{ "max_read=%u", offsetof(struct sc_service, max_read), 1 },
 		FUSE_OPT_KEY("max_read=", FUSE_OPT_KEY_KEEP),
+		{ "direct_io", offsetof(struct sc_service, direct_io), 1 },
 		FUSE_OPT_END,
 	};
 	return fuse_opt_parse(args, service, options, NULL);
@@ -81,7 +83,7 @@ int sc_session_new(size_t noptions, const char *const *options, const char *name
 {
 	struct sc_session *session = calloc(1, sizeof(*session));
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
-	if (!session || make_arguments(noptions, options, name, &args) < 0 || find_max_read(&args, service) < 0) {
+	if (!session || make_arguments(noptions, options, name, &args) < 0 || find_own_options(&args, service) < 0) {
 		free(session);
 		fuse_opt_free_args(&args);
 		fputs("subcubefs: out of memory\n", stderr);
@@ -221,6 +223,20 @@ static int run_loop(struct sc_session *session)
 #endif
 }
 
+/*
+ * The kernel reads 128 KiB ahead, and only root may raise that. It counts when
+ * it is done before the kernel's INIT is answered, which says as much.
+ */
+static void raise_read_ahead(const struct sc_mounted *mounted)
+{
+	char path[64], text[16];
+	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", mounted->major, mounted->minor);
+	int length = snprintf(text, sizeof(text), "%d\n", SC_KERNEL_READ_AHEAD / 1024);
+	sc_autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, text, (size_t)length) < 0)
+		sc_log(SC_LOG_INFO, "%s: cannot be raised: %s", path, strerror(errno));
+}
+
 static int mount_session(struct sc_session *session, const char *mountpoint, struct sc_error *err)
 {
 	char said[512];
@@ -231,6 +247,8 @@ static int mount_session(struct sc_session *session, const char *mountpoint, str
 		return sc_messages_explain_mount(mountpoint, said, err);
 	session->mountpoint = mountpoint;
 	session->mounted_known = sc_mountpoint_mounted(mountpoint, &session->mounted);
+	if (session->mounted_known && sc_mountpoint_is_subcubefs(&session->mounted))
+		raise_read_ahead(&session->mounted);
 	return 0;
 }
 

@@ -32,7 +32,10 @@ def test_help_and_version_work_without_fuse(option, text):
 
 
 @nofuse
-@pytest.mark.parametrize("arguments", [[], ["one"], ["a", "b", "c"], ["--nonsense", "a", "b"], ["-o"], ["-f", "--log"]])
+@pytest.mark.parametrize("arguments", [[], ["one"], ["a", "b", "c"], ["--nonsense", "a", "b"], ["-o"], ["-f", "--log"],
+                                       ["--readahead", "a", "b"], ["--readahead=x", "a", "b"], ["--readahead=-1", "a", "b"],
+                                       ["--readahead=1T", "a", "b"], ["--readahead=17G", "a", "b"],
+                                       ["--readahead=1M,never", "a", "b"]])
 def test_wrong_usage_is_status_2(arguments, tmp_path):
     done = subcubefs(*arguments, cwd=tmp_path)
     assert done.returncode == 2

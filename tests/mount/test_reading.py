@@ -1,6 +1,7 @@
 """Reading in any order, from many readers at once, gives the same bytes."""
 
 import concurrent.futures
+import mmap
 import os
 import random
 import subprocess
@@ -30,6 +31,22 @@ def source(request, tmp_path):
     return directory
 
 
+# The ways to the same bytes.
+WAYS = {
+    "default": (),
+    "without read-ahead": ("--readahead=0",),
+    "read-ahead of two blocks": ("--readahead=1,always",),
+    "read-ahead of much": ("--readahead=64M,always",),
+    "direct_io": ("-o", "direct_io"),
+    "direct_io and read-ahead": ("-o", "direct_io", "--readahead=1M,always"),
+}
+
+
+@pytest.fixture(params=WAYS, ids=[w.replace(" ", "-") for w in WAYS])
+def way(request):
+    return WAYS[request.param]
+
+
 def reads(data, count, seed):
     """Offsets and lengths, at and beyond the end too."""
     rng = random.Random(seed)
@@ -40,8 +57,8 @@ def reads(data, count, seed):
     yield max(len(data) - 1, 0), 10
 
 
-def test_random_reads_of_every_file_equal_the_whole_file(source, mount):
-    with mount(source) as mnt:
+def test_random_reads_of_every_file_equal_the_whole_file(source, mount, way):
+    with mount(source, *way) as mnt:
         files = programs.tree(mnt.view("cube.image"))
         assert "table.f0_TSM0" in files and "table.dat" in files
         for name, data in files.items():
@@ -57,8 +74,8 @@ def test_random_reads_of_every_file_equal_the_whole_file(source, mount):
                 os.close(descriptor)
 
 
-def test_random_reads_with_direct_io_equal_the_whole_file(source, mount):
-    with mount(source) as mnt:
+def test_random_reads_with_direct_io_equal_the_whole_file(source, mount, way):
+    with mount(source, *way) as mnt:
         path = mnt.view("cube.image", "table.f0_TSM0")
         data = programs.whole(path)
         try:
@@ -73,8 +90,8 @@ def test_random_reads_with_direct_io_equal_the_whole_file(source, mount):
             os.close(descriptor)
 
 
-def test_parallel_readers_get_the_same_bytes(source, mount):
-    with mount(source) as mnt:
+def test_parallel_readers_get_the_same_bytes(source, mount, way):
+    with mount(source, *way) as mnt:
         path = mnt.view("cube.image", "table.f0_TSM0")
 
         def read(seed):
@@ -90,6 +107,49 @@ def test_parallel_readers_get_the_same_bytes(source, mount):
         for answer in answers:
             for offset, length, got in answer:
                 assert got == data[offset:offset + length], (offset, length)
+
+
+def steady_reads(size, reader):
+    """A reader's way through a file: in order, or equal pieces at equal distances, forwards or backwards."""
+    rng = random.Random(reader)
+    step, length = rng.choice(((512, 512), (8000, 500), (2000, 4), (16384, 8192)))
+    offsets = range(rng.randrange(min(size, step)), size, step)
+    return [(offset, length) for offset in (reversed(offsets) if reader % 5 == 4 else offsets)]
+
+
+def test_many_readers_in_order_and_by_strides(source, mount, way):
+    """What reading ahead is for: each reader has a way of its own, all at once, past the kernel's cache and through it."""
+    with mount(source, "--readahead=0") as mnt:
+        whole = programs.whole(mnt.view("cube.image", "table.f0_TSM0"))
+    with mount(source, *way) as mnt:
+        path = mnt.view("cube.image", "table.f0_TSM0")
+
+        def read(reader):
+            descriptor = os.open(path, os.O_RDONLY | (os.O_DIRECT if reader % 2 else 0))
+            try:
+                return [(o, n) for o, n in steady_reads(len(whole), reader)
+                        if os.pread(descriptor, n, o) != whole[o:o + n]]
+            finally:
+                os.close(descriptor)
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            assert not sum(pool.map(read, range(48)), [])
+
+
+def test_files_can_be_mapped(small, mount, way):
+    with mount(small[0], *way) as mnt:
+        path = mnt.view("cube.image", "table.f0_TSM0")
+        with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, flags=mmap.MAP_PRIVATE,
+                                                   prot=mmap.PROT_READ) as mapped:
+            assert mapped[:] == programs.whole(path)
+
+
+def test_root_has_the_kernel_read_further_ahead(small, mount):
+    if os.geteuid() != 0:
+        pytest.skip("only root may")
+    with mount(small[0]) as mnt:
+        device = os.stat(mnt.path).st_dev
+        with open("/sys/class/bdi/%d:%d/read_ahead_kb" % (os.major(device), os.minor(device))) as stream:
+            assert int(stream.read()) == 1024
 
 
 def test_the_first_look_by_many_processes_at_once(family, mount):

@@ -129,6 +129,7 @@ def test_a_name_that_is_not_there(small, mount):
 WRITES = {
     "open for writing": lambda p: os.open(p + "/cube.image/table.dat", os.O_RDWR),
     "open for appending": lambda p: os.open(p + "/cube.image/table.f0_TSM0", os.O_WRONLY | os.O_APPEND),
+    "open and cut": lambda p: os.open(p + "/cube.image/table.dat", os.O_RDONLY | os.O_TRUNC),
     "create": lambda p: os.open(p + "/cube.image/new", os.O_WRONLY | os.O_CREAT, 0o644),
     "create at the top": lambda p: os.open(p + "/new", os.O_WRONLY | os.O_CREAT, 0o644),
     "mkdir": lambda p: os.mkdir(p + "/new"),
@@ -147,11 +148,12 @@ WRITES = {
 }
 
 
+@pytest.mark.parametrize("options", [(), ("-o", "direct_io")], ids=["default", "direct_io"])
 @pytest.mark.parametrize("what", WRITES)
-def test_read_only(small, mount, what):
+def test_read_only(small, mount, what, options):
     source, _ = small
     before = families.manifest(source)
-    with mount(source) as mnt:
+    with mount(source, *options) as mnt:
         there = programs.tree(mnt.path)
         with pytest.raises(OSError) as caught:
             WRITES[what](mnt.path)

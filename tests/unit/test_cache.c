@@ -235,6 +235,49 @@ static void drop_by_thread(void *value)
 	free(value);
 }
 
+/* ---- one thread makes a value ---- */
+
+static atomic_int makers, most_makers, made;
+
+/* The first two fail. */
+static void *make_or_wait(void *argument)
+{
+	(void)argument;
+	struct sc_cache_key key = key_of(7);
+	struct sc_cache_entry *entry = sc_cache_claim(shared, &key);
+	if (!entry) {
+		if (++makers > most_makers)
+			most_makers = atomic_load(&makers);
+		usleep(2000);
+		bool fails = ++made % 3 != 0;
+		makers--;
+		if (fails) {
+			sc_cache_abandon(shared, &key);
+			return NULL;
+		}
+		entry = sc_cache_put(shared, &key, make_value(7), 1);
+	}
+	wrong += *(const unsigned *)entry->value != 7;
+	sc_cache_release(shared, entry);
+	return NULL;
+}
+
+static void one_thread_makes_a_value_and_the_others_wait(void **state)
+{
+	(void)state;
+	pthread_t threads[THREADS];
+	shared = sc_cache_new(40, drop_by_thread);
+	for (uintptr_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, make_or_wait, NULL), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(wrong, 0);
+	assert_int_equal(most_makers, 1);
+	assert_int_equal(made, 3); /* two failed, and somebody else took over */
+	sc_cache_free(shared);
+	assert_int_equal(live, 0);
+}
+
 static void threads_share_a_cache(void **state)
 {
 	(void)state;
@@ -259,6 +302,7 @@ int main(void)
 		cmocka_unit_test(keys_differ_in_each_member),
 		cmocka_unit_test(a_forgotten_view_is_gone),
 		cmocka_unit_test(random_use_agrees_with_a_list),
+		cmocka_unit_test(one_thread_makes_a_value_and_the_others_wait),
 		cmocka_unit_test(threads_share_a_cache),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,16 @@ static int unmake(void **state)
 	return 0;
 }
 
+/* A reader with a read-ahead of `ahead` bytes, that is used always; 0: none. */
+static struct sc_reader *reader_with(size_t max_files, size_t cache_bytes, size_t ahead)
+{
+	struct sc_reader *reader = sc_reader_new(max_files, cache_bytes);
+	assert_non_null(reader);
+	if (ahead > 0)
+		assert_int_equal(sc_reader_read_ahead(reader, ahead, true), 0);
+	return reader;
+}
+
 /* Reads into a buffer of just that size; -errno, or the count, of bytes that are right. */
 static ssize_t read_some(struct sc_reader *reader, unsigned node, uint64_t offset, size_t count, struct sc_error *err)
 {
@@ -57,10 +67,11 @@ static void all_reads_are_right(void **state)
 {
 	(void)state;
 	static const struct {
-		size_t max_files, cache_bytes;
-	} limits[] = { { 1, 0 }, { 1, 1000 }, { 3, 1 << 20 }, { 1000, 1 << 20 } };
+		size_t max_files, cache_bytes, ahead, threads;
+	} limits[] = { { 1, 0, 0, 0 },       { 1, 1000, 0, 0 },    { 3, 1 << 20, 0, 0 }, { 1000, 1 << 20, 0, 0 },
+		       { 1, 1000, 1, 1 }, { 8, 1, 1 << 20, 2 }, { 1000, 1 << 20, 8 << 20, 32 } };
 	for (size_t i = 0; i < SC_COUNT_OF(limits); i++) {
-		struct sc_reader *reader = sc_reader_new(limits[i].max_files, limits[i].cache_bytes);
+		struct sc_reader *reader = reader_with(limits[i].max_files, limits[i].cache_bytes, limits[i].ahead);
 		uint64_t random = i + 1;
 		size_t before = open_descriptors();
 		for (unsigned k = 0; k < 4000; k++) {
@@ -73,7 +84,8 @@ static void all_reads_are_right(void **state)
 			if (got != (ssize_t)(count < left ? count : left))
 				fail_msg("node %u: %zu of %llu at %llu: %zd %s", node, count, (unsigned long long)size,
 					 (unsigned long long)offset, got, err.text);
-			assert_true(open_descriptors() - before <= limits[i].max_files);
+			/* A thread that reads ahead holds one while it reads. */
+			assert_true(open_descriptors() - before <= limits[i].max_files + limits[i].threads);
 		}
 		struct sc_error err;
 		assert_int_equal(read_some(reader, HANDMADE_RANGES, UINT64_MAX, 10, &err), 0);
@@ -99,6 +111,24 @@ static void descriptors_are_of_the_slabs_file(void **state)
 	for (size_t i = 0; i < PARTS; i++)
 		sc_reader_release_file(reader, held[i]);
 	sc_reader_free(reader);
+}
+
+static void all_in_order_is_right_with_reading_ahead(void **state)
+{
+	(void)state;
+	struct sc_error err;
+	for (size_t step = 16; step < 400; step += 33) {
+		struct sc_reader *reader = reader_with(4, 1000, 1 << 20);
+		for (unsigned node = 1; node < 4; node++) {
+			uint64_t size = made.view.nodes[node].size_bytes;
+			for (uint64_t at = 0; at < size; at += step)
+				assert_true(read_some(reader, node, at, step, &err) > 0);
+			for (uint64_t at = 3; at < size; at += 3 * step)
+				assert_true(read_some(reader, node, at, step, &err) > 0);
+		}
+		sc_reader_forget(reader, &made.view);
+		sc_reader_free(reader);
+	}
 }
 
 /* ---- truncated parts ---- */
@@ -203,6 +233,25 @@ static void make_it_a_loop(void)
 	assert_int_equal(symlinkat("pixels", workdir_fd, PIXELS), 0);
 }
 
+/* What the reader has of the part when it changes. */
+enum { NOTHING, AN_OPEN_FILE, A_GATHERED_TILE, BYTES_READ_AHEAD, NBEFORE };
+
+static struct sc_reader *reader_that_has(unsigned what, uint64_t at, uint64_t tile)
+{
+	struct sc_error err;
+	struct sc_reader *reader = reader_with(10, what < A_GATHERED_TILE ? 0 : 1 << 20,
+					       what == BYTES_READ_AHEAD ? 1 << 20 : 0);
+	if (what == AN_OPEN_FILE)
+		assert_int_equal(read_some(reader, HANDMADE_RANGES, at, 50, &err), 50);
+	if (what == A_GATHERED_TILE)
+		assert_int_equal(read_some(reader, HANDMADE_GATHERED, tile, 50, &err), 50);
+	for (uint64_t k = 0; what == BYTES_READ_AHEAD && k < 3; k++) {
+		assert_int_equal(read_some(reader, HANDMADE_RANGES, k * 16, 16, &err), 16);
+		assert_int_equal(read_some(reader, HANDMADE_GATHERED, k * 16, 16, &err), 16);
+	}
+	return reader;
+}
+
 static void changed_parts_are_stale(void **state)
 {
 	static void (*const changes[])(void) = { rewrite,
@@ -217,15 +266,12 @@ static void changed_parts_are_stale(void **state)
 						 make_a_file_of_the_part,
 						 rewrite_and_set_back };
 	const uint64_t at = 2 * HANDMADE_PART_BYTES + 10, tile = 3 * made.gathered.tile_bytes;
-	for (size_t i = 0; i < 2 * SC_COUNT_OF(changes); i++) {
-		bool was_open = i % 2;
+	for (size_t i = 0; i < NBEFORE * SC_COUNT_OF(changes); i++) {
 		struct sc_error err;
 		assert_int_equal(unmake(state) + make(state), 0);
-		struct sc_reader *reader = sc_reader_new(10, 0);
-		if (was_open)
-			assert_int_equal(read_some(reader, HANDMADE_RANGES, at, 50, &err), 50);
+		struct sc_reader *reader = reader_that_has(i % NBEFORE, at, tile);
 		usleep(12000); /* file times move on in steps of up to 10 ms */
-		changes[i / 2]();
+		changes[i / NBEFORE]();
 		const struct {
 			unsigned node;
 			uint64_t offset;
@@ -233,7 +279,7 @@ static void changed_parts_are_stale(void **state)
 		for (size_t k = 0; k < SC_COUNT_OF(reads); k++) {
 			ssize_t got = read_some(reader, reads[k].node, reads[k].offset, 50, &err);
 			if (got != -ESTALE || !has_words(err.text, PIXELS))
-				fail_msg("change %zu, %s open, read %zu: %zd \"%s\"", i / 2, was_open ? "was" : "not",
+				fail_msg("change %zu, before it %zu, read %zu: %zd \"%s\"", i / NBEFORE, i % NBEFORE,
 					 k, got, err.text);
 		}
 		/* The others go on. */
@@ -326,19 +372,22 @@ static void threads_read_at_once(void **state)
 {
 	(void)state;
 	pthread_t threads[6];
-	shared = sc_reader_new(2, 2000);
-	for (uintptr_t i = 0; i < SC_COUNT_OF(threads); i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, read_all_over, (void *)i), 0);
-	for (size_t i = 0; i < SC_COUNT_OF(threads); i++)
-		pthread_join(threads[i], NULL);
-	assert_int_equal(wrong, 0);
-	sc_reader_free(shared);
+	for (size_t ahead = 0; ahead <= 1 << 20; ahead += 1 << 19) {
+		shared = reader_with(2, 2000, ahead);
+		for (uintptr_t i = 0; i < SC_COUNT_OF(threads); i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, read_all_over, (void *)i), 0);
+		for (size_t i = 0; i < SC_COUNT_OF(threads); i++)
+			pthread_join(threads[i], NULL);
+		assert_int_equal(wrong, 0);
+		sc_reader_free(shared);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_reads_are_right, make, unmake),
+		cmocka_unit_test_setup_teardown(all_in_order_is_right_with_reading_ahead, make, unmake),
 		cmocka_unit_test_setup_teardown(descriptors_are_of_the_slabs_file, make, unmake),
 		cmocka_unit_test_setup_teardown(only_what_is_lacking_fails, make, unmake),
 		cmocka_unit_test_setup_teardown(changed_parts_are_stale, make, unmake),
