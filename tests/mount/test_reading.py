@@ -24,9 +24,9 @@ SHAPES = {
 }
 
 
-@pytest.fixture(params=SHAPES, ids=[s.replace(" ", "-") for s in SHAPES])
-def source(request, tmp_path):
-    directory = str(tmp_path / "source")
+@pytest.fixture(scope="module", params=SHAPES, ids=[s.replace(" ", "-") for s in SHAPES])
+def source(request, tmp_path_factory):
+    directory = str(tmp_path_factory.mktemp("shape") / "source")
     SHAPES[request.param](directory)
     return directory
 
