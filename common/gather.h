@@ -2,8 +2,8 @@
  * gather.h - the general path: pixels of parts whose tiles, byte orders or bit
  * masks do not line up with the view's.
  *
- * A box is a rectangle of the view's array. Its buffer holds the elements in
- * Fortran order, in the view's byte order; Bool elements take a byte each (0, 1).
+ * Of the parts no more is read than a box of view tiles needs, so neighbouring
+ * boxes read nothing twice, but for runs of fewer bytes than a page.
  * Functions are thread-safe as far as `read` is.
  */
 #ifndef SC_GATHER_H
@@ -15,21 +15,26 @@
 typedef int sc_gather_read(void *context, size_t slab, uint64_t offset, void *buffer, size_t count,
 			   struct sc_error *err);
 
-/* Bytes of an element in a box. */
-unsigned sc_gather_element_bytes(const struct sc_layout *layout);
+/* What is read at once, and what is too short to be read by itself. */
+#define SC_GATHER_WINDOW_BYTES ((size_t)1 << 20)
+#define SC_GATHER_RUN_BYTES 4096
 
-/* Fills `box` (product of `count` elements). Every part tile that it touches is read once. */
-int sc_gather_box(const struct sc_layout *layout, const int64_t *start, const int64_t *count, uint8_t *box,
-		  sc_gather_read *read, void *context, struct sc_error *err);
+struct sc_gather_source {
+	sc_gather_read *read;
+	void *context;
+	uint8_t *window; /* the caller's; at least 64 bytes */
+	size_t window_bytes;
+	size_t run_bytes; /* SC_GATHER_RUN_BYTES; tests choose less */
+};
 
 /*
- * Cuts the view tile with the given indices out of a box that holds all of its
- * pixels that are inside the array; what is outside becomes 0. Writes layout->tile_bytes bytes.
+ * Makes a box of view tiles, given in tiles: product of `count` times layout->tile_bytes
+ * bytes, tile after tile, the first axis fastest. What pads the tiles is 0.
  */
-void sc_gather_cut_tile(const struct sc_layout *layout, const int64_t *tile_indices, const int64_t *box_start,
-			const int64_t *box_count, const uint8_t *box, uint8_t *ret_tile);
+int sc_gather_tiles(const struct sc_layout *layout, const int64_t *first, const int64_t *count, uint8_t *ret_tiles,
+		    const struct sc_gather_source *source, struct sc_error *err);
 
-/* Both in one, for one tile. */
+/* The same for one tile, with a window of its own. */
 int sc_gather_tile(const struct sc_layout *layout, uint64_t tile, uint8_t *ret_tile, sc_gather_read *read,
 		   void *context, struct sc_error *err);
 

@@ -2,10 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "ioutil.h"
@@ -132,16 +130,26 @@ static int copy_through_memory(const struct entry *entry, int from_fd, int to_fd
 	return 0;
 }
 
+static int copy_all(const struct entry *entry, int from_fd, int to_fd, uint64_t size)
+{
+	struct sc_cloner *cloner = entry->copy->cloner;
+	struct sc_clone_target to;
+	uint64_t first = 0, behind = 0;
+	int rc = sc_clone_target_init(to_fd, &to);
+	if (rc == 0)
+		rc = sc_clone_range(cloner, from_fd, 0, &to, 0, size, &first, &behind);
+	if (rc < 0)
+		return fail(entry, rc, "cannot clone it");
+	if (behind == size)
+		return advance(entry, size);
+	/* It may clone as well. */
+	rc = cloner->reflink == SC_REFLINK_NEVER ? 1 : copy_in_kernel(entry, from_fd, to_fd, size);
+	return rc == 1 ? copy_through_memory(entry, from_fd, to_fd, size) : rc;
+}
+
 static int copy_bytes(const struct entry *entry, int from_fd, int to_fd, const struct stat *st)
 {
-	uint64_t size = (uint64_t)st->st_size;
-	int rc = 1;
-	if (ioctl(to_fd, FICLONE, from_fd) == 0)
-		rc = advance(entry, size);
-	else
-		rc = copy_in_kernel(entry, from_fd, to_fd, size);
-	if (rc == 1)
-		rc = copy_through_memory(entry, from_fd, to_fd, size);
+	int rc = copy_all(entry, from_fd, to_fd, (uint64_t)st->st_size);
 	struct stat now;
 	if (rc == 0 && fstat(from_fd, &now) < 0)
 		rc = fail(entry, -errno, "cannot stat");

@@ -6,7 +6,7 @@
 #ifndef SC_COPYTREE_H
 #define SC_COPYTREE_H
 
-#include "base.h"
+#include "clone.h"
 #include "error.h"
 
 struct sc_copytree {
@@ -15,6 +15,7 @@ struct sc_copytree {
 	/* Told of bytes copied or compared; not 0 (a -errno) stops with that code. May be NULL. */
 	int (*advance)(void *context, uint64_t bytes);
 	void *context;
+	struct sc_cloner *cloner;
 };
 
 /* Copies the directory (or file) `from` to the new name `to`; `from` itself may be a symbolic link, what is in it may

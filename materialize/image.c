@@ -2,18 +2,13 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/statfs.h>
+#include <sys/stat.h>
 
 #include "catalog.h"
 #include "copytree.h"
 #include "imageconcat.h"
 #include "log.h"
 #include "move.h"
-
-/* From linux/magic.h and the file systems themselves: those that clone files in place of copying. */
-#define BTRFS_MAGIC 0x9123683e
-#define XFS_MAGIC 0x58465342
-#define BCACHEFS_MAGIC 0xca451a4e
 
 static enum sc_mode mode_of(const struct sc_image *image)
 {
@@ -36,15 +31,33 @@ bool sc_image_is_pending(const struct sc_image *image)
 	return !image->is_made && image->error.code == 0;
 }
 
+/* Whether all of an array's file will share blocks of the parts. Right for whole tiles of the usual block. */
+static bool is_cloned(const struct sc_node *node)
+{
+	struct sc_piece piece;
+	if (node->kind != SC_NODE_ARRAY || node->layout->tile_bytes % 4096 != 0)
+		return false;
+	sc_layout_piece(node->layout, 0, node->size_bytes, &piece);
+	return piece.kind == SC_PIECE_RANGE && piece.file_offset % 4096 == 0;
+}
+
 uint64_t sc_image_bytes_needed(const struct sc_image *image)
 {
-	struct statfs fs;
-	if (mode_of(image) == SC_MODE_PAGED)
-		return sc_write_bytes(image->view);
-	if (mode_of(image) != SC_MODE_COPYVIRTUAL || fstatfs(image->output.parent_fd, &fs) < 0)
+	enum sc_mode mode = mode_of(image);
+	struct stat here, there;
+	bool clones = image->options->reflink != SC_REFLINK_NEVER && sc_clone_is_likely(image->output.parent_fd) &&
+		      fstat(image->output.parent_fd, &here) == 0 && fstat(image->view->source->dirfd, &there) == 0 &&
+		      here.st_dev == there.st_dev;
+	if (mode == SC_MODE_COPYVIRTUAL)
+		return clones ? 0 : image->array_bytes;
+	if (mode != SC_MODE_PAGED)
 		return 0;
-	unsigned magic = (unsigned)fs.f_type;
-	return magic == BTRFS_MAGIC || magic == XFS_MAGIC || magic == BCACHEFS_MAGIC ? 0 : image->array_bytes;
+	uint64_t bytes = sc_write_bytes(image->view);
+	for (unsigned i = 0; clones && i < image->view->nnodes; i++) {
+		if (is_cloned(&image->view->nodes[i]))
+			bytes -= image->view->nodes[i].size_bytes;
+	}
+	return bytes;
 }
 
 /* The output's name without the extension. */
@@ -88,7 +101,8 @@ int sc_image_create(struct sc_image *image, struct sc_error *err)
 		return rc;
 	if (mode_of(image) != SC_MODE_PAGED)
 		return create_virtual(image, err);
-	rc = sc_write_create(image->view, image->output.image_fd, image->path, &image->write, err);
+	rc = sc_write_create(image->view, image->output.image_fd, image->path, image->options->reflink,
+			     &image->write, err);
 	image->is_created = rc == 0;
 	return rc;
 }
@@ -110,7 +124,8 @@ static int run_parts(const struct sc_image *image, struct sc_copier *copier, con
 		     struct sc_error *err)
 {
 	struct part_progress progress = { copier, task->output };
-	struct sc_copytree copy = { copier->buffer, SC_COPIER_BUFFER_BYTES, advance, &progress };
+	struct sc_copytree copy = { copier->buffer, SC_COPIER_BUFFER_BYTES, advance, &progress,
+				    &copier->cloner };
 	int dirfd = image->view->source->dirfd;
 	for (int64_t i = task->first[0]; i < task->first[0] + task->count[0]; i++) {
 		const char *from = image->view->parts[i].name, *to = image->parts.names[i];

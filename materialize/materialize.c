@@ -22,6 +22,8 @@
 /* Each image keeps some files open; far fewer than this. */
 #define WANTED_FILES 16384
 
+#define MOST_DEFAULT_JOBS 8
+
 struct run {
 	const struct sc_options *options;
 	struct sc_input input;
@@ -39,16 +41,23 @@ struct worker {
 	struct sc_pool *pool;
 };
 
-static unsigned worker_count(const struct sc_options *options)
+/* How many processors this process may use: fewer than the machine's in a batch job. */
+static unsigned processors(void)
 {
 	cpu_set_t set;
-	if (options->njobs)
-		return options->njobs;
-	/* Those that this process may use: fewer than the machine's in a batch job. */
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		return (unsigned)CPU_COUNT(&set);
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
 	return online > 0 ? (unsigned)online : 1;
+}
+
+/* One process copies some GB a second: more than a few only stand in each other's way to one file. */
+static unsigned worker_count(const struct sc_options *options)
+{
+	unsigned count = processors();
+	if (options->njobs)
+		return options->njobs;
+	return count < MOST_DEFAULT_JOBS ? count : MOST_DEFAULT_JOBS;
 }
 
 static void raise_file_limit(void)
@@ -96,7 +105,8 @@ static enum sc_status build_views(struct run *run)
 	struct sc_view_options options = run->options->view;
 	if (!run->options->no_cache && !options.keep_miscinfo)
 		options.cache = sc_viewcache_open(run->options->cache_dir);
-	int rc = sc_views_build(&run->input, &options, worker_count(run->options), &run->views, &err);
+	int rc = sc_views_build(&run->input, &options, run->options->njobs ? run->options->njobs : processors(),
+				&run->views, &err);
 	sc_viewcache_close(options.cache);
 	if (rc < 0) {
 		sc_log(SC_LOG_ERROR, "%s", err.text);
@@ -183,13 +193,13 @@ static int advance(void *context, unsigned output, uint64_t bytes)
 
 static void *worker_start(void *context, struct sc_pool *pool, struct sc_error *err)
 {
-	(void)context;
+	const struct run *run = context;
 	struct worker *worker = calloc(1, sizeof(*worker));
 	if (!worker) {
 		sc_error_errno(err, -ENOMEM, "cannot start a copying process");
 		return NULL;
 	}
-	if (sc_copier_init(&worker->copier, err) < 0) {
+	if (sc_copier_init(&worker->copier, run->options->memory_bytes, run->options->reflink, err) < 0) {
 		free(worker);
 		return NULL;
 	}
@@ -273,7 +283,8 @@ static int run_tasks(struct run *run)
 		views[i] = sc_image_is_pending(&run->images[i]) ? run->images[i].view : NULL;
 	sc_plan_clear(&run->plan);
 	if (!views ||
-	    sc_plan_make(views, run->nimages, run->options->mode != SC_MODE_PAGED, nworkers, &run->plan, &err) < 0)
+	    sc_plan_make(views, run->nimages, run->options->mode != SC_MODE_PAGED, nworkers, run->options->memory_bytes,
+			 &run->plan, &err) < 0)
 		rc = sc_error_errno(&err, -ENOMEM, "cannot plan the work");
 	if (rc == 0) {
 		struct sc_pool_work work = { .plan = &run->plan,

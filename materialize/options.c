@@ -22,6 +22,8 @@ enum {
 	KEY_UNDO,
 	KEY_CACHE_DIR,
 	KEY_NO_CACHE,
+	KEY_MEMORY,
+	KEY_REFLINK,
 	KEY_VIEW, /* and above: options of the view */
 };
 
@@ -72,7 +74,13 @@ static const struct argp_option option_list[] = {
 	{ "relax", KEY_VIEW + 7, NULL, 0, "Warn where headers differ (default)", 3 },
 	{ "strict", KEY_VIEW + 8, NULL, 0, "Fail where headers differ", 3 },
 	{ NULL, 0, NULL, 0, "How it is done:", 4 },
-	{ "jobs", 'j', "N", 0, "Copy with N processes (default: 0, one for each processor)", 4 },
+	{ "jobs", 'j', "N", 0, "Copy with N processes (default: 0, one for each processor, at most 8)", 4 },
+	{ "memory", KEY_MEMORY, "SIZE", 0,
+	  "Memory for pixels in each of these processes, with a suffix K, M or G (default: 256M, at least 4M)", 4 },
+	{ "reflink", KEY_REFLINK, "WHEN", 0,
+	  "Share the subcubes' blocks in place of copying them where the file system can and tiles are whole blocks "
+	  "(auto, the default), fail where that cannot be (always), or copy (never)",
+	  4 },
 	{ "cache-dir", KEY_CACHE_DIR, "DIR", 0,
 	  "Where the headers of views are kept (default: $XDG_CACHE_HOME/subcubefs, else ~/.cache/subcubefs)", 4 },
 	{ "no-cache", KEY_NO_CACHE, NULL, 0, "Keep them nowhere, make them anew", 4 },
@@ -143,6 +151,35 @@ static unsigned parse_jobs(const char *text, struct argp_state *state)
 	if (errno || end == text || *end || text[0] == '-' || number > MAX_JOBS)
 		argp_error(state, "--jobs: expected a number from 0 to %d, not '%s'", MAX_JOBS, text);
 	return (unsigned)number;
+}
+
+/* Like 512M. */
+static uint64_t parse_memory(const char *text, struct argp_state *state)
+{
+	static const char suffixes[] = "KMG";
+	char *end;
+	errno = 0;
+	unsigned long long number = strtoull(text, &end, 10);
+	bool is_number = errno == 0 && end != text && text[0] >= '0' && text[0] <= '9';
+	const char *suffix = *end ? strchr(suffixes, *end) : NULL;
+	unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
+	uint64_t bytes = (uint64_t)number << shift;
+	if (!is_number || end[suffix ? 1 : 0] || bytes >> shift != number)
+		argp_error(state, "--memory: expected a size such as 512M, not '%s'", text);
+	if (bytes < SC_OPTIONS_LEAST_MEMORY_BYTES)
+		argp_error(state, "--memory: at least 4M, not '%s'", text);
+	return bytes;
+}
+
+static enum sc_reflink parse_reflink(const char *text, struct argp_state *state)
+{
+	static const char *const words[] = { "auto", "always", "never" };
+	for (size_t i = 0; i < SC_COUNT_OF(words); i++) {
+		if (strcmp(words[i], text) == 0)
+			return (enum sc_reflink)i;
+	}
+	argp_error(state, "--reflink: expected auto, always or never, not '%s'", text);
+	return SC_REFLINK_AUTO;
 }
 
 /* CASA tells modes by their first letter. */
@@ -274,6 +311,12 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 	case 'j':
 		options->njobs = parse_jobs(argument, state);
 		return 0;
+	case KEY_MEMORY:
+		options->memory_bytes = parse_memory(argument, state);
+		return 0;
+	case KEY_REFLINK:
+		options->reflink = parse_reflink(argument, state);
+		return 0;
 	case 'q':
 		options->quiet = true;
 		return 0;
@@ -320,7 +363,8 @@ void sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 	static const struct argp parser = { option_list,   parse_one, "BASE\n--images -o OUT IMAGE...",
 					    documentation, NULL,      NULL,
 					    NULL };
-	struct parsing parsing = { .options.view.tiling.mode = SC_TILING_AUTO };
+	struct parsing parsing = { .options = { .view.tiling.mode = SC_TILING_AUTO,
+						.memory_bytes = SC_OPTIONS_MEMORY_BYTES } };
 	argp_err_exit_status = SC_STATUS_USAGE;
 	/* Told by the user's ARGP_HELP_FMT otherwise. */
 	setenv("ARGP_HELP_FMT", "rmargin=99,opt-doc-col=26", 0);

@@ -4,6 +4,7 @@
 #ifndef SC_OPTIONS_H
 #define SC_OPTIONS_H
 
+#include "clone.h"
 #include "view.h"
 
 /* Exit statuses, beside 128 + signal. */
@@ -25,6 +26,10 @@ enum sc_mode {
 
 enum sc_action { SC_ACTION_MAKE, SC_ACTION_RESUME, SC_ACTION_UNDO };
 
+/* What each job may hold of pixels. */
+#define SC_OPTIONS_MEMORY_BYTES (UINT64_C(256) << 20)
+#define SC_OPTIONS_LEAST_MEMORY_BYTES (UINT64_C(4) << 20)
+
 struct sc_options {
 	enum sc_action action;
 	const char *base; /* with `listed` NULL */
@@ -34,7 +39,9 @@ struct sc_options {
 	bool no_tempclose;  /* readers of a catalog keep all parts open */
 	bool remove_parts;  /* when all images are made, read back and compared */
 	const char *output; /* NULL: not given */
-	unsigned njobs;     /* 0: as many as processors */
+	unsigned njobs;     /* 0: as suits the machine */
+	uint64_t memory_bytes; /* of each job, for pixels */
+	enum sc_reflink reflink;
 	size_t nextensions; /* 0: all */
 	char **extensions;  /* ".image", each once, owned */
 	struct sc_view_options view;

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "gather.h"
-
 /* A task should take long compared with taking it (opening files, counters): some ms. */
 #define SMALLEST_TASK_BYTES (UINT64_C(4) << 20)
 #define TASKS_PER_WORKER 8
@@ -73,13 +71,15 @@ static int append(struct sc_plan *plan, const struct sc_plan_task *task)
 }
 
 int sc_plan_add_array(struct sc_plan *plan, unsigned output, unsigned node, const struct sc_layout *layout,
-		      uint64_t task_bytes)
+		      uint64_t task_bytes, uint64_t box_bytes)
 {
 	static const int64_t origin[SC_MAXDIM];
 	int64_t chunk[SC_MAXDIM];
 	uint64_t step = 0;
 	struct sc_plan_task task = { .output = output, .node = node, .layout = layout };
 	sc_plan_split(layout, layout->ntiles, layout->tile_bytes, task_bytes, chunk);
+	if (chunk[0] < layout->ntiles[0] && layout->axis != 0 && box_bytes > task_bytes)
+		sc_plan_split(layout, layout->ntiles, layout->tile_bytes, box_bytes, chunk);
 	while (sc_plan_next_chunk(layout->ndim, origin, layout->ntiles, chunk, &step, task.first, task.count)) {
 		task.bytes = layout->tile_bytes;
 		for (int i = 0; i < layout->ndim; i++)
@@ -100,13 +100,10 @@ uint64_t sc_plan_task_bytes(uint64_t total_bytes, unsigned nworkers)
 
 int sc_plan_check_tile(const struct sc_layout *layout, struct sc_error *err)
 {
-	uint64_t bytes = sc_gather_element_bytes(layout);
-	for (int i = 0; i < layout->ndim; i++) {
-		if (__builtin_mul_overflow(bytes, (uint64_t)layout->tile[i], &bytes) || bytes > SC_PLAN_MAX_TILE_BYTES)
-			return sc_error_set(err, -EINVAL, "a tile of more than %llu MiB does not fit into memory",
-					    (unsigned long long)(SC_PLAN_MAX_TILE_BYTES >> 20));
-	}
-	return 0;
+	if (layout->tile_bytes <= SC_PLAN_MAX_TILE_BYTES)
+		return 0;
+	return sc_error_set(err, -EINVAL, "a tile of more than %llu MiB does not fit into memory",
+			    (unsigned long long)(SC_PLAN_MAX_TILE_BYTES >> 20));
 }
 
 uint64_t sc_plan_part_bytes(const struct sc_part *part)
@@ -144,13 +141,14 @@ static int add_parts(struct sc_plan *plan, unsigned output, const struct sc_view
 	return 0;
 }
 
-static int add_view(struct sc_plan *plan, unsigned output, const struct sc_view *view, bool whole, uint64_t task_bytes)
+static int add_view(struct sc_plan *plan, unsigned output, const struct sc_view *view, bool whole, uint64_t task_bytes,
+		    uint64_t box_bytes)
 {
 	if (whole)
 		return add_parts(plan, output, view, task_bytes);
 	for (unsigned node = 0; node < view->nnodes; node++) {
 		if (view->nodes[node].kind == SC_NODE_ARRAY &&
-		    sc_plan_add_array(plan, output, node, view->nodes[node].layout, task_bytes) < 0)
+		    sc_plan_add_array(plan, output, node, view->nodes[node].layout, task_bytes, box_bytes) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -170,7 +168,7 @@ static int compare_sized(const void *a, const void *b)
 	return left->output < right->output ? -1 : 1;
 }
 
-int sc_plan_make(const struct sc_view *const *views, size_t nviews, bool whole, unsigned nworkers,
+int sc_plan_make(const struct sc_view *const *views, size_t nviews, bool whole, unsigned nworkers, uint64_t box_bytes,
 		 struct sc_plan *ret_plan, struct sc_error *err)
 {
 	struct sc_plan plan = { 0 };
@@ -187,7 +185,7 @@ int sc_plan_make(const struct sc_view *const *views, size_t nviews, bool whole, 
 	for (size_t i = 0; i < nviews && rc == 0; i++) {
 		if (views[order[i].output])
 			rc = add_view(&plan, order[i].output, views[order[i].output], whole,
-				      sc_plan_task_bytes(total_bytes, nworkers));
+				      sc_plan_task_bytes(total_bytes, nworkers), box_bytes);
 	}
 	if (rc < 0) {
 		sc_plan_clear(&plan);

@@ -24,9 +24,8 @@
 
 #include "view.h"
 
-/* What a task is cut to, and what one process may hold in memory of an array. */
+/* What a task is cut to. */
 #define SC_PLAN_TASK_BYTES (UINT64_C(64) << 20)
-#define SC_PLAN_BOX_BYTES (UINT64_C(64) << 20)
 
 struct sc_plan_task {
 	unsigned output;                            /* which image */
@@ -43,15 +42,19 @@ struct sc_plan {
 
 /*
  * All arrays of `views`, or, when `whole`, all their parts to be copied as they are, of which
- * some may be NULL: images that are not made. `nworkers` as for sc_plan_task_bytes.
+ * some may be NULL: images that are not made. `nworkers` as for sc_plan_task_bytes, `box_bytes` for sc_plan_add_array.
  */
-int sc_plan_make(const struct sc_view *const *views, size_t nviews, bool whole, unsigned nworkers,
+int sc_plan_make(const struct sc_view *const *views, size_t nviews, bool whole, unsigned nworkers, uint64_t box_bytes,
 		 struct sc_plan *ret_plan, struct sc_error *err);
 void sc_plan_clear(struct sc_plan *plan);
 
-/* Tasks for one array, in the order of its file. */
+/*
+ * Tasks for one array, in the order of its file. Of what a worker may hold in memory, `box_bytes`, more than
+ * `task_bytes` is used where tiles side by side on the first axis would else go to several tasks: those would read
+ * short pieces of the same lines.
+ */
 int sc_plan_add_array(struct sc_plan *plan, unsigned output, unsigned node, const struct sc_layout *layout,
-		      uint64_t task_bytes);
+		      uint64_t task_bytes, uint64_t box_bytes);
 
 /* Bytes of a part's pixels and mask on disk. */
 uint64_t sc_plan_part_bytes(const struct sc_part *part);
@@ -59,7 +62,7 @@ uint64_t sc_plan_part_bytes(const struct sc_part *part);
 /* Smaller tasks when there is little to do, so that each of the workers gets some. */
 uint64_t sc_plan_task_bytes(uint64_t total_bytes, unsigned nworkers);
 
-/* What is in memory of an array's tile while it is gathered; more than SC_PLAN_MAX_TILE_BYTES is refused. */
+/* Larger tiles are refused: nobody could read them. */
 #define SC_PLAN_MAX_TILE_BYTES (UINT64_C(1) << 30)
 int sc_plan_check_tile(const struct sc_layout *layout, struct sc_error *err);
 

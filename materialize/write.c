@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "ioutil.h"
+#include "task.h"
 
 /* A file's share of blocks, directories and inodes. */
 #define OVERHEAD_BYTES 8192
@@ -37,15 +38,27 @@ static int allocate(int fd, uint64_t bytes)
 	return 0;
 }
 
-/* An array's file is returned open, other files are closed. */
-static int make_file(int parent_fd, const struct sc_node *node, int *ret_fd)
+/* An array's file: of its size, with blocks for it where it will not share those of the parts. */
+static int size_array(const struct sc_view *view, unsigned node, int fd, enum sc_reflink reflink)
 {
+	uint64_t bytes = view->nodes[node].size_bytes;
+	if (reflink == SC_REFLINK_NEVER)
+		return allocate(fd, bytes);
+	if (ftruncate(fd, (off_t)bytes) < 0)
+		return -errno;
+	return sc_task_clones(view, node, fd, reflink) ? 0 : allocate(fd, bytes);
+}
+
+/* An array's file is returned open, other files are closed. */
+static int make_file(const struct sc_view *view, unsigned number, int parent_fd, enum sc_reflink reflink, int *ret_fd)
+{
+	const struct sc_node *node = &view->nodes[number];
 	sc_autoclose int fd = openat(parent_fd, node->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return -errno;
 	int rc;
 	if (node->kind == SC_NODE_ARRAY) {
-		rc = allocate(fd, node->size_bytes);
+		rc = size_array(view, number, fd, reflink);
 		if (rc == 0)
 			*ret_fd = sc_steal_fd(&fd);
 		return rc;
@@ -56,8 +69,8 @@ static int make_file(int parent_fd, const struct sc_node *node, int *ret_fd)
 	return rc;
 }
 
-int sc_write_create(const struct sc_view *view, int image_fd, const char *label, struct sc_write *ret_write,
-		    struct sc_error *err)
+int sc_write_create(const struct sc_view *view, int image_fd, const char *label, enum sc_reflink reflink,
+		    struct sc_write *ret_write, struct sc_error *err)
 {
 	struct sc_write made = { .nnodes = view->nnodes };
 	int directories[SC_VIEW_MAXNODES];
@@ -70,7 +83,7 @@ int sc_write_create(const struct sc_view *view, int image_fd, const char *label,
 		if (node->kind == SC_NODE_DIRECTORY)
 			rc = make_directory(parent_fd, node->name, &directories[i]);
 		else
-			rc = make_file(parent_fd, node, &made.fds[i]);
+			rc = make_file(view, i, parent_fd, reflink, &made.fds[i]);
 		if (rc < 0)
 			sc_error_errno(err, rc, "%s: cannot make %s in it", label, node->name);
 	}

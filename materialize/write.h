@@ -10,6 +10,7 @@
 #ifndef SC_WRITE_H
 #define SC_WRITE_H
 
+#include "clone.h"
 #include "view.h"
 
 struct sc_write {
@@ -19,11 +20,12 @@ struct sc_write {
 
 /*
  * `label` names the image in errors. Space for the arrays is allocated where
- * the file system can, so that a full disk is seen here. On failure nothing
- * stays open, but files may be left in the directory.
+ * the file system can, so that a full disk is seen here; but not for those
+ * that will share the parts' blocks. On failure nothing stays open, but files
+ * may be left in the directory.
  */
-int sc_write_create(const struct sc_view *view, int image_fd, const char *label, struct sc_write *ret_write,
-		    struct sc_error *err);
+int sc_write_create(const struct sc_view *view, int image_fd, const char *label, enum sc_reflink reflink,
+		    struct sc_write *ret_write, struct sc_error *err);
 
 /* Syncs the array files. */
 int sc_write_sync(const struct sc_write *write, const char *label, struct sc_error *err);

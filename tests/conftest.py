@@ -2,6 +2,7 @@
 
 import glob
 import os
+import subprocess
 
 import pytest
 
@@ -105,3 +106,14 @@ def small(tmp_path):
     for ext in (".image", ".psf"):
         synth.build(source, parts, ext=ext)
     return source, parts
+
+
+@pytest.fixture(scope="session")
+def strace():
+    """Programs can be killed at a system call of choice."""
+    try:
+        done = subprocess.run(["strace", "-o", "/dev/null", "-e", "trace=none", "true"], stderr=subprocess.PIPE)
+    except FileNotFoundError:
+        pytest.skip("strace is not installed")
+    if done.returncode:
+        pytest.skip("strace cannot trace here")

@@ -339,16 +339,6 @@ def killed_at(call, when, *arguments):
     return done.returncode != 0
 
 
-@pytest.fixture(scope="module")
-def strace():
-    try:
-        done = subprocess.run(["strace", "-o", "/dev/null", "-e", "trace=none", "true"], stderr=subprocess.PIPE)
-    except FileNotFoundError:
-        pytest.skip("strace is not installed")
-    if done.returncode:
-        pytest.skip("strace cannot trace here")
-
-
 def one_place_each(source, names):
     """Every part is in exactly one place."""
     for name in names:

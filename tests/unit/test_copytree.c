@@ -4,6 +4,7 @@
 
 static char top[64];
 static uint8_t buffer[1000];
+static struct sc_cloner cloner;
 
 static int make_top(void **state)
 {
@@ -55,13 +56,13 @@ static int stop(void *context, uint64_t bytes)
 
 static int copy_to(const char *to, struct sc_error *err)
 {
-	struct sc_copytree copy = { buffer, sizeof(buffer), NULL, NULL };
+	struct sc_copytree copy = { buffer, sizeof(buffer), NULL, NULL, &cloner };
 	return sc_copytree_copy(&copy, AT_FDCWD, "part", AT_FDCWD, to, err);
 }
 
 static int compare_to(const char *to, struct sc_error *err)
 {
-	struct sc_copytree copy = { buffer, sizeof(buffer), NULL, NULL };
+	struct sc_copytree copy = { buffer, sizeof(buffer), NULL, NULL, &cloner };
 	return sc_copytree_compare(&copy, AT_FDCWD, "part", AT_FDCWD, to, err);
 }
 
@@ -71,7 +72,7 @@ static void a_copy_is_the_same(void **state)
 	static const char *const entries[] = { "", "/empty", "/table.dat", "/mask0", "/mask0/bits", "/mask0/nothing" };
 	struct sc_error err = { 0 };
 	uint64_t copied = 0, compared = 0;
-	struct sc_copytree copy = { buffer, sizeof(buffer), add_bytes, &copied };
+	struct sc_copytree copy = { buffer, sizeof(buffer), add_bytes, &copied, &cloner };
 	make_part();
 	assert_int_equal(sc_copytree_copy(&copy, AT_FDCWD, "part", AT_FDCWD, "copy", &err), 0);
 	copy.context = &compared;
@@ -153,7 +154,7 @@ static void it_stops_when_told_to(void **state)
 {
 	(void)state;
 	struct sc_error err = { 0 };
-	struct sc_copytree copy = { buffer, sizeof(buffer), stop, NULL };
+	struct sc_copytree copy = { buffer, sizeof(buffer), stop, NULL, &cloner };
 	make_part();
 	assert_int_equal(sc_copytree_copy(&copy, AT_FDCWD, "part", AT_FDCWD, "copy", &err), -ECANCELED);
 }

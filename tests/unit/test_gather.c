@@ -280,80 +280,80 @@ static void model_sees_a_changed_bit(void **state)
 	assert_int_equal(seen, changed);
 }
 
-/* ---- boxes ---- */
+/* ---- boxes of tiles ---- */
 
-static void check_box(struct family *family, const int64_t *start, const int64_t *count)
+/* A window of random size, small enough that tiles are read in pieces. */
+struct window {
+	uint8_t bytes[4096];
+	struct sc_gather_source source;
+};
+
+static void choose_window(struct window *window, uint64_t *random, sc_gather_read *read, struct family *family)
 {
-	const struct sc_layout *layout = &family->layout;
-	unsigned bytes = sc_gather_element_bytes(layout);
-	uint64_t elements = 1, at = 0;
-	struct sc_error err = { 0 };
-	for (int i = 0; i < layout->ndim; i++)
-		elements *= (uint64_t)count[i];
-	uint8_t *box = malloc(elements * bytes);
-	memset(box, 0x5a, elements * bytes);
-	assert_int_equal(sc_gather_box(layout, start, count, box, read_part, family, &err), 0);
-	int64_t position[SC_MAXDIM] = { 0 }, in_view[SC_MAXDIM];
-	do {
-		unsigned bit;
-		for (int i = 0; i < layout->ndim; i++)
-			in_view[i] = start[i] + position[i];
-		uint64_t place = naive_place(&family->view, in_view, &bit);
-		const uint8_t *want = family->expected + place;
-		uint8_t one = (*want >> bit) & 1;
-		if (memcmp(box + at * bytes, layout->bits == 1 ? &one : want, bytes) != 0)
-			fail_msg("case %u: element %llu of the box is another one", family->seed,
-				 (unsigned long long)at);
-		at++;
-	} while (naive_step(layout->ndim, position, count));
-	free(box);
+	window->source = (struct sc_gather_source){
+		.read = read,
+		.context = family,
+		.window = window->bytes,
+		.window_bytes = (size_t)(naive_pick(random, 0, 1) ? naive_pick(random, 64, 200) : 4096),
+		.run_bytes = (size_t)(naive_pick(random, 0, 1) ? 1 : naive_pick(random, 1, 100)),
+	};
 }
 
-static void boxes_hold_the_views_pixels(void **state)
+/* Calls `check` for boxes that together are all tiles. */
+static void cut_into_boxes(struct family *family, uint64_t *random, const struct window *window,
+			   void (*check)(struct family *family, const int64_t *first, const int64_t *count,
+					 const struct window *window))
 {
-	(void)state;
-	for (unsigned seed = 0; seed < CASES / 2; seed++) {
-		struct family family;
-		int64_t start[SC_MAXDIM], count[SC_MAXDIM];
-		uint64_t random = seed + 99;
-		make_family(&family, seed);
-		for (int k = 0; k < 3; k++) {
-			for (int i = 0; i < family.view.ndim; i++) {
-				start[i] = naive_pick(&random, 0, family.view.shape[i] - 1);
-				count[i] = naive_pick(&random, 1, family.view.shape[i] - start[i]);
-			}
-			check_box(&family, start, count);
-		}
-		free_family(&family);
+	const struct sc_layout *layout = &family->layout;
+	int64_t most[SC_MAXDIM], first[SC_MAXDIM] = { 0 }, count[SC_MAXDIM];
+	for (int i = 0; i < layout->ndim; i++)
+		most[i] = naive_pick(random, 1, layout->ntiles[i]);
+	for (int i = 0; i < layout->ndim;) {
+		for (int k = 0; k < layout->ndim; k++)
+			count[k] = most[k] < layout->ntiles[k] - first[k] ? most[k] : layout->ntiles[k] - first[k];
+		check(family, first, count, window);
+		for (i = 0; i < layout->ndim && (first[i] += most[i]) >= layout->ntiles[i]; i++)
+			first[i] = 0;
 	}
 }
 
-/* Of a box that holds several tiles each is cut as if it were gathered alone. */
-static void tiles_are_cut_of_a_larger_box(void **state)
+/* Padding included: it is 0. */
+static void check_box(struct family *family, const int64_t *first, const int64_t *count, const struct window *window)
+{
+	const struct sc_layout *layout = &family->layout;
+	uint64_t ntiles = 1;
+	int64_t position[SC_MAXDIM] = { 0 };
+	struct sc_error err = { 0 };
+	for (int i = 0; i < layout->ndim; i++)
+		ntiles *= (uint64_t)count[i];
+	uint8_t *tiles = malloc(ntiles * layout->tile_bytes), *got = tiles;
+	memset(tiles, 0x5a, ntiles * layout->tile_bytes);
+	assert_int_equal(sc_gather_tiles(layout, first, count, tiles, &window->source, &err), 0);
+	do {
+		uint64_t number = 0;
+		for (int i = layout->ndim - 1; i >= 0; i--)
+			number = number * (uint64_t)layout->ntiles[i] + (uint64_t)(first[i] + position[i]);
+		const uint8_t *expected = family->expected + number * layout->tile_bytes;
+		for (uint64_t i = 0; i < layout->tile_bytes; i++) {
+			if (got[i] != expected[i])
+				fail_msg("case %u: byte %llu of tile %llu is 0x%02x, expected 0x%02x", family->seed,
+					 (unsigned long long)i, (unsigned long long)number, got[i], expected[i]);
+		}
+		got += layout->tile_bytes;
+	} while (naive_step(layout->ndim, position, count));
+	free(tiles);
+}
+
+static void boxes_of_tiles_are_what_a_naive_writer_writes(void **state)
 {
 	(void)state;
-	for (unsigned seed = 0; seed < CASES / 10; seed++) {
+	for (unsigned seed = 0; seed < CASES; seed++) {
 		struct family family;
-		struct sc_error err = { 0 };
-		int64_t start[SC_MAXDIM] = { 0 }, indices[SC_MAXDIM];
+		struct window window;
+		uint64_t random = seed + 99;
 		make_family(&family, seed);
-		const struct sc_layout *layout = &family.layout;
-		uint64_t elements = 1;
-		for (int i = 0; i < layout->ndim; i++)
-			elements *= (uint64_t)layout->shape[i];
-		uint8_t *box = malloc(elements * sc_gather_element_bytes(layout));
-		assert_int_equal(sc_gather_box(layout, start, layout->shape, box, read_part, &family, &err), 0);
-		uint8_t *cut = malloc(layout->tile_bytes), *alone = malloc(layout->tile_bytes);
-		for (uint64_t tile = 0; tile < layout->total_tiles; tile++) {
-			sc_layout_tile_indices(layout, tile, indices);
-			sc_gather_cut_tile(layout, indices, start, layout->shape, box, cut);
-			assert_int_equal(sc_gather_tile(layout, tile, alone, read_part, &family, &err), 0);
-			if (memcmp(cut, alone, layout->tile_bytes) != 0)
-				fail_msg("case %u: tile %llu differs", seed, (unsigned long long)tile);
-		}
-		free(cut);
-		free(alone);
-		free(box);
+		choose_window(&window, &random, read_part, &family);
+		cut_into_boxes(&family, &random, &window, check_box);
 		free_family(&family);
 	}
 }
@@ -379,36 +379,76 @@ static void failed_reads_are_passed_on(void **state)
 	assert_true(failures > 100);
 }
 
-/* Each part tile that a box touches is read once, and no other. */
-static size_t bytes_read;
+/* How often each byte of each part was read. */
+static uint8_t *times_read[MAX_PARTS];
 
 static int count_read(void *context, size_t slab, uint64_t offset, void *buffer, size_t count, struct sc_error *err)
 {
-	bytes_read += count;
+	for (size_t i = 0; i < count; i++)
+		times_read[slab][offset + i]++;
 	return read_part(context, slab, offset, buffer, count, err);
 }
 
-static void whole_boxes_read_each_tile_once(void **state)
+/* However the tiles are cut into boxes, and however little is read at once. Bits share bytes. */
+static void no_byte_is_read_twice(void **state)
 {
 	(void)state;
-	for (unsigned seed = 0; seed < 500; seed++) {
+	for (unsigned seed = 0; seed < CASES; seed++) {
 		struct family family;
-		struct sc_error err = { 0 };
-		int64_t start[SC_MAXDIM] = { 0 };
+		struct window window;
+		uint64_t random = seed + 7;
 		make_family(&family, seed);
-		uint64_t elements = 1, stored = 0;
-		for (int i = 0; i < family.view.ndim; i++)
-			elements *= (uint64_t)family.view.shape[i];
+		choose_window(&window, &random, count_read, &family);
+		window.source.run_bytes = 1;
 		for (int p = 0; p < family.nparts; p++)
-			stored += family.parts[p].file ? naive_file_bytes(&family.parts[p].array) : 0;
-		uint8_t *box = malloc(elements * sc_gather_element_bytes(&family.layout));
-		bytes_read = 0;
-		assert_int_equal(
-		    sc_gather_box(&family.layout, start, family.layout.shape, box, count_read, &family, &err), 0);
-		assert_int_equal(bytes_read, stored);
-		free(box);
+			times_read[p] = calloc(1, family.parts[p].size + 1);
+		cut_into_boxes(&family, &random, &window, check_box);
+		for (int p = 0; p < family.nparts; p++) {
+			for (uint64_t i = 0; i < family.parts[p].size; i++) {
+				if (times_read[p][i] > 1 && family.layout.bits > 1)
+					fail_msg("case %u: byte %llu of part %d was read %u times", seed,
+						 (unsigned long long)i, p, times_read[p][i]);
+			}
+			free(times_read[p]);
+		}
 		free_family(&family);
 	}
+}
+
+/* Runs shorter than what is worth a read of its own are read together, with what lies between them. */
+static size_t nreads;
+
+static int count_reads(void *context, size_t slab, uint64_t offset, void *buffer, size_t count, struct sc_error *err)
+{
+	nreads++;
+	return read_part(context, slab, offset, buffer, count, err);
+}
+
+static void short_runs_are_read_together(void **state)
+{
+	(void)state;
+	static const int64_t second[SC_MAXDIM] = { 1, 0 }, one[SC_MAXDIM] = { 1, 1 };
+	struct family family;
+	struct sc_error err = { 0 };
+	uint8_t file[8 * 8 * 4] = { 0 }, window[sizeof(file)], tile[4 * 8 * 4];
+	memset(&family, 0, sizeof(family));
+	family.nparts = 1;
+	family.parts[0].file = file;
+	family.parts[0].size = sizeof(file);
+	struct sc_storage storage = { .tile = { 8, 8 } };
+	int64_t view_tile[SC_MAXDIM] = { 4, 8 }, plane[SC_MAXDIM] = { 8, 0 };
+	assert_int_equal(sc_layout_init(&family.layout, 2, plane, 1, SC_TYPE_FLOAT, &err), 0);
+	assert_int_equal(add_slab(&family.layout, 8, &storage, &err), 0);
+	assert_int_equal(sc_layout_set_tile(&family.layout, view_tile, false, &err), 0);
+	struct sc_gather_source source = { count_reads, &family, window, sizeof(window), 17 };
+	nreads = 0;
+	assert_int_equal(sc_gather_tiles(&family.layout, second, one, tile, &source, &err), 0);
+	assert_int_equal(nreads, 1);
+	source.run_bytes = 16;
+	nreads = 0;
+	assert_int_equal(sc_gather_tiles(&family.layout, second, one, tile, &source, &err), 0);
+	assert_int_equal(nreads, 8);
+	sc_layout_clear(&family.layout);
 }
 
 int main(void)
@@ -416,10 +456,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(views_are_what_a_naive_writer_writes),
 		cmocka_unit_test(model_sees_a_changed_bit),
-		cmocka_unit_test(boxes_hold_the_views_pixels),
-		cmocka_unit_test(tiles_are_cut_of_a_larger_box),
+		cmocka_unit_test(boxes_of_tiles_are_what_a_naive_writer_writes),
 		cmocka_unit_test(failed_reads_are_passed_on),
-		cmocka_unit_test(whole_boxes_read_each_tile_once),
+		cmocka_unit_test(no_byte_is_read_twice),
+		cmocka_unit_test(short_runs_are_read_together),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

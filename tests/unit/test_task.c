@@ -187,11 +187,11 @@ static void check_tasks(const struct sc_view *view, uint64_t task_bytes, uint64_
 	uint64_t written = 0;
 	int fd = open("out", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	assert_true(fd >= 0);
-	assert_int_equal(sc_copier_init(&copier, &err), 0);
-	copier.box_limit = box_limit;
+	assert_int_equal(sc_copier_init(&copier, UINT64_C(1) << 30, SC_REFLINK_AUTO, &err), 0);
+	copier.box_limit = box_limit > layout->tile_bytes ? box_limit : layout->tile_bytes;
 	copier.advance = count_bytes;
 	copier.context = &written;
-	assert_int_equal(sc_plan_add_array(&plan, 3, 1, layout, task_bytes), 0);
+	assert_int_equal(sc_plan_add_array(&plan, 3, 1, layout, task_bytes, 0), 0);
 	/* Backwards: no task relies on another one. */
 	for (size_t i = plan.ntasks; i-- > 0;) {
 		if (sc_task_run(&copier, &plan.tasks[i], view, fd, "out", &err) < 0)
@@ -243,9 +243,9 @@ static int run_at_once(const struct sc_view *view, int fd, bool compare, struct 
 {
 	struct sc_copier copier;
 	struct sc_plan plan = { 0 };
-	assert_int_equal(sc_copier_init(&copier, err), 0);
+	assert_int_equal(sc_copier_init(&copier, UINT64_C(1) << 30, SC_REFLINK_AUTO, err), 0);
 	copier.compare = compare;
-	assert_int_equal(sc_plan_add_array(&plan, 3, 1, view->nodes[1].layout, UINT64_C(1) << 30), 0);
+	assert_int_equal(sc_plan_add_array(&plan, 3, 1, view->nodes[1].layout, UINT64_C(1) << 30, 0), 0);
 	assert_int_equal(plan.ntasks, 1);
 	int rc = sc_task_run(&copier, &plan.tasks[0], view, fd, "out", err);
 	sc_plan_clear(&plan);
