@@ -422,11 +422,15 @@ int sc_gather_tile(const struct sc_layout *layout, uint64_t tile, uint8_t *ret_t
 {
 	static const int64_t one[SC_MAXDIM] = { 1, 1, 1, 1, 1, 1, 1, 1 };
 	int64_t indices[SC_MAXDIM];
-	sc_autofree uint8_t *window = malloc(SC_GATHER_WINDOW_BYTES);
+	/* No more than the tile is needed of the parts, so a window of its size is never far too small. */
+	size_t window_bytes = SC_GATHER_WINDOW_BYTES;
+	if (layout->tile_bytes < window_bytes)
+		window_bytes = layout->tile_bytes > SC_GATHER_RUN_BYTES ? layout->tile_bytes : SC_GATHER_RUN_BYTES;
+	sc_autofree uint8_t *window = malloc(window_bytes);
 	if (!window)
 		return sc_error_errno(err, -ENOMEM, "cannot gather a tile of %llu bytes",
 				      (unsigned long long)layout->tile_bytes);
-	struct sc_gather_source source = { read, context, window, SC_GATHER_WINDOW_BYTES, SC_GATHER_RUN_BYTES };
+	struct sc_gather_source source = { read, context, window, window_bytes, SC_GATHER_RUN_BYTES };
 	sc_layout_tile_indices(layout, tile, indices);
 	return sc_gather_tiles(layout, indices, one, ret_tile, &source, err);
 }
