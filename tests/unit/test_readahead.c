@@ -135,14 +135,13 @@ static void a_reader_waits_for_the_block_that_is_being_read(void **state)
 {
 	(void)state;
 	struct sc_readahead *ahead = start(64, 64);
+	hold(true);
 	for (uint64_t k = 0; k < 3; k++)
 		demand(ahead, &file, k * BLOCK, BLOCK, LONG_NS);
-	hold(true);
-	demand(ahead, &file, 3 * BLOCK, BLOCK, LONG_NS);
 	await_reads(4); /* the first window; a thread for each */
 	hold(false);
-	assert_int_equal(demand(ahead, &file, 4 * BLOCK, BLOCK, LONG_NS), BLOCK);
-	assert_int_equal(demand(ahead, &file, 5 * BLOCK, 2 * BLOCK, LONG_NS), 2 * BLOCK);
+	assert_int_equal(demand(ahead, &file, 3 * BLOCK, BLOCK, LONG_NS), BLOCK);
+	assert_int_equal(demand(ahead, &file, 4 * BLOCK, 2 * BLOCK, LONG_NS), 2 * BLOCK);
 	sc_readahead_free(ahead);
 }
 
@@ -150,12 +149,11 @@ static void nobody_waits_for_a_block_that_is_only_queued(void **state)
 {
 	(void)state;
 	struct sc_readahead *ahead = start(64, 1);
+	hold(true);
 	for (uint64_t k = 0; k < 3; k++)
 		demand(ahead, &file, k * BLOCK, BLOCK, LONG_NS);
-	hold(true);
-	demand(ahead, &file, 3 * BLOCK, BLOCK, LONG_NS);
-	await_reads(1); /* of the block at 4; the only thread hangs there */
-	for (uint64_t k = 5; k < 100; k++)
+	await_reads(1); /* of the next block; the only thread hangs there */
+	for (uint64_t k = 4; k < 100; k++)
 		assert_int_equal(demand(ahead, &file, k * BLOCK, BLOCK, LONG_NS), 0);
 	assert_int_equal(reads_so_far(), 1);
 	hold(false);
@@ -169,6 +167,8 @@ static void memory_and_threads_are_bounded(void **state)
 	struct sc_readahead *ahead = start(BLOCKS, THREADS);
 	for (uint64_t k = 0; k < 2000; k++) {
 		demand(ahead, &file, k * BLOCK, BLOCK, LONG_NS);
+		if (k == 2)
+			await_reads(1);
 		pthread_mutex_lock(&lock);
 		/* Never further ahead than half of the blocks. */
 		assert_true(highest <= (k + 1 + BLOCKS / 2) * BLOCK);
@@ -188,8 +188,9 @@ static void storage_that_has_become_quick_is_left_alone_again(void **state)
 	(void)state;
 	struct sc_readahead *ahead = start(64, 4);
 	uint64_t k = 0;
-	for (; k < 4; k++)
+	for (; k < 3; k++)
 		demand(ahead, &file, k * BLOCK, BLOCK, LONG_NS);
+	await_reads(1);
 	/* The source is quick: its reads take less than slow_ns. */
 	for (; k < 2000; k++)
 		demand(ahead, &file, k * BLOCK, BLOCK, 10);
@@ -205,13 +206,12 @@ static void what_was_wanted_by_a_reader_who_left_is_not_read(void **state)
 {
 	(void)state;
 	struct sc_readahead *ahead = start(200, 1);
-	uint64_t k = 0;
-	for (; k < 3; k++)
-		demand(ahead, &file, k * BLOCK, BLOCK, LONG_NS);
 	hold(true);
-	for (; k < 10; k++)
+	for (uint64_t k = 0; k < 3; k++)
 		demand(ahead, &file, k * BLOCK, BLOCK, LONG_NS);
-	await_reads(1);
+	await_reads(1); /* of the next block */
+	for (uint64_t k = 4; k < 10; k++)
+		demand(ahead, &file, k * BLOCK, BLOCK, LONG_NS);
 	uint64_t random = 3;
 	for (int i = 0; i < 200; i++) {
 		random ^= random << 13, random ^= random >> 7, random ^= random << 17;
@@ -229,9 +229,11 @@ static void errors_are_left_to_the_demanded_read(void **state)
 	(void)state;
 	struct sc_readahead *ahead = start(64, 4);
 	failing = true;
-	for (uint64_t k = 0; k < 50; k++)
+	for (uint64_t k = 0; k < 50; k++) {
 		assert_int_equal(demand(ahead, &file, k * BLOCK, BLOCK, LONG_NS), 0);
-	assert_true(reads_so_far() > 0);
+		if (k == 2)
+			await_reads(1);
+	}
 	sc_readahead_free(ahead);
 }
 
@@ -282,7 +284,6 @@ static void many_readers_get_the_right_bytes(void **state)
 	for (size_t i = 0; i < SC_COUNT_OF(threads); i++)
 		pthread_join(threads[i], NULL);
 	sc_readahead_free(shared);
-	assert_true(reads > 0);
 }
 
 int main(void)
