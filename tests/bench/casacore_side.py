@@ -12,6 +12,7 @@ import numpy
 from casacore.images import image
 
 SPECTRAL_AXIS = 3
+PLANES = 20
 
 
 def memory(field):
@@ -24,10 +25,12 @@ def concat(paths):
     return image(paths, axis=SPECTRAL_AXIS)
 
 
-def plane(opened):
-    middle = opened.shape()[0] // 2
-    blc, trc = [middle, 0, 0, 0], [middle] + [n - 1 for n in opened.shape()[1:]]
-    return opened.getdata(blc, trc)
+def planes(opened):
+    """Every so many channels one, PLANES in all."""
+    nchan = opened.shape()[0]
+    corner = [n - 1 for n in opened.shape()[1:]]
+    return numpy.array([opened.getdata([c, 0, 0, 0], [c] + corner)
+                        for c in range(0, nchan, max(1, nchan // PLANES))])
 
 
 def spectrum(opened):
@@ -41,7 +44,7 @@ def statistics(opened):
 
 
 READS = {
-    "plane": plane,
+    "planes": planes,
     "spectrum": spectrum,
     "statistics": statistics,
     "whole": lambda opened: opened.getdata(),

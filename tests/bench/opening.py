@@ -103,7 +103,7 @@ def attributes(bench):
 def opens(bench):
     family = bench.data.family()
     native = bench.data.native(family)
-    count = 5000 if bench.quick else 50000
+    count = 5000 if bench.quick else 20000
 
     def measure(name, *options):
         with bench.mount(family.directory, *options) as mnt:

@@ -70,8 +70,10 @@ class Bench:
             command += ["--cache-dir=" + self.cache] if cached else ["--no-cache"]
         return Mount(command + [source], self.data.path("mnt"), user)
 
-    def materialize(self, base, out, *options):
-        """The command that makes OUT.EXT of a family."""
+    def materialize(self, base, out, *options, cached=False):
+        """The command that makes OUT.EXT of a family, with a header of its own or one from our cache."""
+        if self.has(programs.MATERIALIZE, "--no-cache"):
+            options += ("--cache-dir=" + self.cache if cached else "--no-cache",)
         return [programs.MATERIALIZE, "-q", *options, "-o", out, base]
 
     def reader(self, *arguments, user=None):
