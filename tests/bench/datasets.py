@@ -7,6 +7,7 @@ import contextlib
 import glob
 import os
 import tarfile
+import time
 
 import machine
 import programs
@@ -15,6 +16,7 @@ EXTENSIONS = [".image", ".image.pbcor", ".mask", ".model", ".pb", ".psf", ".resi
 NINE = EXTENSIONS + [".weight=.psf"]
 HELPERS = os.path.join(programs.BUILD, "tests", "bench")
 PIXELS = "table.f0_TSM0"
+SETTLE_S = 2.5      # headers of younger files are not kept in our cache
 
 
 class Family:
@@ -63,6 +65,7 @@ class Data:
             self.said("making %s" % name)
             remove(path)
             make(path)
+            time.sleep(SETTLE_S)
             open(stamp, "w").close()
         return path
 
