@@ -11,7 +11,7 @@ from measure import Skip
 NOBODY = 65534
 
 
-class Self:
+class SameUser:
     """Runs commands as they are."""
 
     prefix = []
@@ -23,7 +23,7 @@ class Self:
         pass
 
 
-class OrdinaryUser(Self):
+class OrdinaryUser(SameUser):
     """Runs commands as nobody, in a mount namespace where everyone may use /dev/fuse."""
 
     def __init__(self, directory):
@@ -71,7 +71,7 @@ class Mount:
     def __init__(self, command, mountpoint, user=None):
         self.command = [str(c) for c in command]
         self.path = str(mountpoint)
-        self.user = user or Self()
+        self.user = user or SameUser()
         self.seconds = None
 
     def __enter__(self):

@@ -33,7 +33,7 @@ def parse(arguments):
                         help="a few minutes: smaller data, 3 rounds")
     parser.add_argument("--only", metavar="PATTERN", default="", help="lines whose name matches the regular expression")
     parser.add_argument("--list", action="store_true", help="say which lines there are")
-    parser.add_argument("--parts", type=int, help="parts of the family (default: 1000, quick: 200)")
+    parser.add_argument("--parts", type=int, help="parts of the family (default: 1000, quick: 500)")
     parser.add_argument("--size", type=int, help="pixels along a plane's side (default: 256)")
     parser.add_argument("--parts-large", type=int, help="parts of the largest family (default: 60000, quick: 6000)")
     parser.add_argument("--repeat", type=int, help="rounds of each comparison (default: 7, quick: 3)")
@@ -47,7 +47,7 @@ def parse(arguments):
                  options.repeat)
     options.output = options.output or (os.path.join(programs.HERE, "bench", "results.md") if whole else
                                         os.path.join(programs.BUILD, "results.md"))
-    options.parts = options.parts or (200 if options.quick else 1000)
+    options.parts = options.parts or (500 if options.quick else 1000)
     options.size = options.size or 256
     options.parts_large = options.parts_large or (6000 if options.quick else 60000)
     options.repeat = options.repeat or (3 if options.quick else 7)
