@@ -36,7 +36,7 @@ struct sc_readahead {
 	pthread_cond_t work, done;
 	struct sc_tracks tracks;
 	struct block *blocks;
-	size_t nused, nqueued; /* blocks that are not free; that are queued */
+	size_t nused, nqueued, nreading; /* blocks that are not free; in these states */
 	uint64_t last_serial;
 	unsigned nthreads, nidle;
 	bool stopping;
@@ -73,14 +73,26 @@ struct sc_readahead *sc_readahead_new(const struct sc_readahead_options *options
 	return ahead;
 }
 
+bool sc_readahead_stop(struct sc_readahead *ahead, unsigned patience_ms)
+{
+	int64_t end_ns = now_ns() + (int64_t)patience_ms * 1000000;
+	const struct timespec end = { .tv_sec = end_ns / 1000000000, .tv_nsec = end_ns % 1000000000 };
+	int rc = 0;
+	pthread_mutex_lock(&ahead->lock);
+	ahead->stopping = true;
+	pthread_cond_broadcast(&ahead->work);
+	while (ahead->nreading > 0 && rc == 0)
+		rc = pthread_cond_clockwait(&ahead->done, &ahead->lock, CLOCK_MONOTONIC, &end);
+	bool ended = ahead->nreading == 0;
+	pthread_mutex_unlock(&ahead->lock);
+	return ended;
+}
+
 void sc_readahead_free(struct sc_readahead *ahead)
 {
 	if (!ahead)
 		return;
-	pthread_mutex_lock(&ahead->lock);
-	ahead->stopping = true;
-	pthread_cond_broadcast(&ahead->work);
-	pthread_mutex_unlock(&ahead->lock);
+	sc_readahead_stop(ahead, 0);
 	for (unsigned i = 0; i < ahead->nthreads; i++)
 		pthread_join(ahead->threads[i], NULL);
 	for (size_t i = 0; i < ahead->options.nblocks; i++)
@@ -98,6 +110,7 @@ static void set_state(struct sc_readahead *ahead, struct block *block, enum bloc
 {
 	ahead->nused += (state != FREE) - (block->state != FREE);
 	ahead->nqueued += (state == QUEUED) - (block->state == QUEUED);
+	ahead->nreading += (state == READING) - (block->state == READING);
 	block->state = state;
 }
 

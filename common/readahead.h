@@ -42,6 +42,13 @@ struct sc_readahead *sc_readahead_new(const struct sc_readahead_options *options
 void sc_readahead_free(struct sc_readahead *ahead);
 
 /*
+ * Begins no more reads, and waits for those that are under way, but not for
+ * longer than that. Returns whether they have ended; else nothing that they use
+ * may be freed.
+ */
+bool sc_readahead_stop(struct sc_readahead *ahead, unsigned patience_ms);
+
+/*
  * A demanded read comes: starts reading ahead where that helps. Returns what
  * sc_readahead_waited is to be told.
  */

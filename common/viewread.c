@@ -397,6 +397,11 @@ int sc_reader_read_ahead(struct sc_reader *reader, size_t bytes, bool always)
 	return reader->ahead ? 0 : -ENOMEM;
 }
 
+bool sc_reader_stop(struct sc_reader *reader, unsigned patience_ms)
+{
+	return !reader->ahead || sc_readahead_stop(reader->ahead, patience_ms);
+}
+
 ssize_t sc_view_read(struct sc_reader *reader, const struct sc_view *view, unsigned node, uint64_t offset, void *buffer,
 		     size_t count, struct sc_error *err)
 {

@@ -29,6 +29,12 @@ int sc_reader_read_ahead(struct sc_reader *reader, size_t bytes, bool always);
 void sc_reader_forget(struct sc_reader *reader, const struct sc_view *view);
 
 /*
+ * Reads ahead no more. False: the storage has not answered a read for so long;
+ * then neither reader nor views may be freed.
+ */
+bool sc_reader_stop(struct sc_reader *reader, unsigned patience_ms);
+
+/*
  * Reads up to `count` bytes of a file node at `offset` into `buffer`. Returns
  * the number of bytes: `count`, or fewer only at the end of the file; or -errno.
  * All or nothing: an error anywhere in the range fails the whole call.

@@ -28,6 +28,9 @@
 
 #define CACHE_BYTES ((size_t)64 << 20)
 
+/* What is being read ahead when the mount has ended cannot hold up the program for longer. */
+#define PATIENCE_MS 4000
+
 /* The daemon answers that this is not there, which shows that it answers. */
 #define PROBE_NAME ".subcubefs-ready"
 
@@ -186,6 +189,11 @@ static int serve(struct program *program)
 		sc_log(SC_LOG_ERROR, "%s", err.text);
 	else
 		sc_log(SC_LOG_INFO, "%s: unmounted", program->mountpoint);
+	if (program->service.reader && !sc_reader_stop(program->service.reader, PATIENCE_MS)) {
+		sc_log(SC_LOG_ERROR, "%s: the storage does not answer a read; ending without waiting for it",
+		       program->mountpoint);
+		_exit(rc < 0 ? SC_EXIT_FAILURE : 0);
+	}
 	sc_catalog_each_view(program->service.catalog, forget_view, program->service.reader);
 	sc_reader_free(program->service.reader);
 	return rc < 0 ? SC_EXIT_FAILURE : 0;

@@ -255,6 +255,22 @@ static void a_forgotten_view_is_gone_when_it_returns(void **state)
 	sc_readahead_free(ahead);
 }
 
+static void a_read_that_hangs_does_not_hold_up_the_end(void **state)
+{
+	(void)state;
+	struct sc_readahead *ahead = start(64, 4);
+	hold(true);
+	for (uint64_t k = 0; k < 3; k++)
+		demand(ahead, &file, k * BLOCK, BLOCK, LONG_NS);
+	await_reads(4); /* the first window; a thread for each */
+	assert_false(sc_readahead_stop(ahead, 10));
+	hold(false);
+	assert_true(sc_readahead_stop(ahead, 1000000));
+	assert_int_equal(demand(ahead, &file, 3 * BLOCK, BLOCK, LONG_NS), BLOCK);
+	sc_readahead_free(ahead);
+	assert_int_equal(reads, 4);
+}
+
 /* ---- threads ---- */
 
 static struct sc_readahead *shared;
@@ -298,6 +314,7 @@ int main(void)
 		cmocka_unit_test(what_was_wanted_by_a_reader_who_left_is_not_read),
 		cmocka_unit_test(errors_are_left_to_the_demanded_read),
 		cmocka_unit_test(a_forgotten_view_is_gone_when_it_returns),
+		cmocka_unit_test(a_read_that_hangs_does_not_hold_up_the_end),
 		cmocka_unit_test(many_readers_get_the_right_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
