@@ -113,7 +113,7 @@ static int reserve(struct sc_record *record)
 	if (record->nfields >= UINT32_MAX / 4)
 		return -ENOMEM;
 	if (record->nfields == record->capacity) {
-		size_t capacity = record->capacity ? record->capacity * 2 : 8;
+		size_t capacity = record->capacity ? record->capacity * 2 : 2; /* most are that small */
 		struct sc_field *fields = reallocarray(record->fields, capacity, sizeof(*fields));
 		if (!fields)
 			return -ENOMEM;

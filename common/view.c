@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,9 @@
 
 /* Modified Julian date of 1970-01-01; casacore's log times are in seconds of it. */
 #define MJD_OF_UNIX_EPOCH 40587.0
+
+/* From here on it is worth the time to give freed memory back. */
+#define MANY_PARTS 1000
 
 static int out_of_memory(const struct sc_view *view, struct sc_error *err)
 {
@@ -192,6 +196,17 @@ static int make_tables(struct sc_view *view, const struct sc_header *header, con
 	return rc;
 }
 
+/* A long cube's header takes ten times the memory of its view while it is made; the system gets that back. */
+static void release_memory(const struct sc_view *view)
+{
+#ifdef __GLIBC__
+	if (view->nparts >= MANY_PARTS)
+		malloc_trim(0);
+#else
+	(void)view;
+#endif
+}
+
 static int read_and_build(struct sc_view *view, const struct sc_product *product, const struct sc_view_options *options,
 			  struct sc_error *err)
 {
@@ -205,6 +220,7 @@ static int read_and_build(struct sc_view *view, const struct sc_product *product
 	if (rc == 0 && options->keep_miscinfo)
 		view->miscinfo = sc_steal_ptr(header.miscinfo);
 	sc_header_clear(&header);
+	release_memory(view);
 	return rc;
 }
 

@@ -53,21 +53,38 @@ static int set_mask_box(struct sc_record *keywords, const struct sc_layout *mask
 	return 0;
 }
 
-static int put_record_copy(struct sc_record *keywords, const char *name, const struct sc_record *value)
+/* The header's records stand in the keywords while these are encoded: a long cube's are too large to be copied. */
+#define NLENT 3
+static const char *const lent_names[NLENT] = { "coords", "imageinfo", "miscinfo" };
+
+/* Exchanges the contents of these keywords with the header's records; a second time gives them back. */
+static void swap_records(struct sc_record *keywords, const struct sc_header *header)
 {
-	struct sc_record *copy = sc_record_copy(value);
-	return copy ? sc_record_put_record(keywords, name, copy) : -ENOMEM;
+	struct sc_record *const records[NLENT] = { header->coords, header->imageinfo, header->miscinfo };
+	for (size_t i = 0; i < NLENT; i++) {
+		struct sc_record *place = sc_record_edit_record(keywords, lent_names[i]), lent = *place;
+		*place = *records[i];
+		*records[i] = lent;
+	}
 }
 
+/* Puts empty records where the header's will stand. */
 static int set_keywords(struct sc_record *keywords, const struct sc_header *header)
 {
-	int rc = put_record_copy(keywords, "coords", header->coords);
-	if (rc == 0)
-		rc = put_record_copy(keywords, "imageinfo", header->imageinfo);
-	if (rc == 0)
-		rc = put_record_copy(keywords, "miscinfo", header->miscinfo);
-	if (rc == 0)
-		rc = sc_record_put_string(keywords, "units", header->units);
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < NLENT; i++)
+		rc = sc_record_put_record(keywords, lent_names[i], sc_record_new());
+	return rc < 0 ? rc : sc_record_put_string(keywords, "units", header->units);
+}
+
+static int encode_table(const struct sc_tablefile *table, const struct sc_header *header, uint8_t **ret_data,
+			size_t *ret_size)
+{
+	if (header)
+		swap_records(table->keywords, header);
+	int rc = sc_tablefile_encode(table, ret_data, ret_size);
+	if (header)
+		swap_records(table->keywords, header);
 	return rc;
 }
 
@@ -89,7 +106,7 @@ static int finish_table(struct sc_template *files, const char *path, const struc
 		rc = sc_error_errno(err, -ENOMEM, "cannot build the header");
 	if (rc == 0 && header && mask)
 		rc = set_mask_box(table.keywords, mask, err);
-	if (rc == 0 && sc_tablefile_encode(&table, &data, &size) < 0)
+	if (rc == 0 && encode_table(&table, header, &data, &size) < 0)
 		rc = sc_error_errno(err, -ENOMEM, "cannot build the header");
 	if (rc == 0)
 		replace_data(file, data, size);
