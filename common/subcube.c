@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 #include "imageconcat.h"
@@ -48,9 +49,24 @@ static bool acl_was_found(ssize_t answer)
 	return answer >= 0 || (errno != ENODATA && errno != EOPNOTSUPP);
 }
 
+/* Linux 6.13; C libraries do not know it yet. */
+#ifndef SYS_getxattrat
+#define SYS_getxattrat 464
+#endif
+
+struct xattr_at {
+	uint64_t value;
+	uint32_t size, flags;
+};
+
 bool sc_access_has_acl(int dirfd, const char *path)
 {
-	/* There is no getxattrat before Linux 6.13; /proc gives the directory a path. */
+	struct xattr_at size_only = { 0 };
+	ssize_t answer = syscall(SYS_getxattrat, dirfd, path, 0, ACL_ATTRIBUTE, &size_only, sizeof(size_only));
+	/* Some containers forbid what they do not know. */
+	if (answer >= 0 || (errno != ENOSYS && errno != EPERM))
+		return acl_was_found(answer);
+	/* By way of /proc, which gives the directory a path, it takes four times as long. */
 	char full[PATH_MAX];
 	if (snprintf(full, sizeof(full), "/proc/self/fd/%d/%s", dirfd, path) >= (int)sizeof(full))
 		return true;
