@@ -196,17 +196,6 @@ static int make_tables(struct sc_view *view, const struct sc_header *header, con
 	return rc;
 }
 
-/* A long cube's header takes ten times the memory of its view while it is made; the system gets that back. */
-static void release_memory(const struct sc_view *view)
-{
-#ifdef __GLIBC__
-	if (view->nparts >= MANY_PARTS)
-		malloc_trim(0);
-#else
-	(void)view;
-#endif
-}
-
 static int read_and_build(struct sc_view *view, const struct sc_product *product, const struct sc_view_options *options,
 			  struct sc_error *err)
 {
@@ -220,7 +209,6 @@ static int read_and_build(struct sc_view *view, const struct sc_product *product
 	if (rc == 0 && options->keep_miscinfo)
 		view->miscinfo = sc_steal_ptr(header.miscinfo);
 	sc_header_clear(&header);
-	release_memory(view);
 	return rc;
 }
 
@@ -323,6 +311,17 @@ static int build(struct sc_view *view, const struct sc_product *product, const s
 	abort();
 }
 
+/* A long cube's header takes ten times the memory of its view while it is made; the system gets that back. */
+static void release_memory(const struct sc_view *view)
+{
+#ifdef __GLIBC__
+	if (view->nparts >= MANY_PARTS)
+		malloc_trim(0);
+#else
+	(void)view;
+#endif
+}
+
 int sc_view_build(const struct sc_source *source, const struct sc_product *product,
 		  const struct sc_view_options *options, struct sc_view **ret_view, struct sc_error *err)
 {
@@ -333,6 +332,7 @@ int sc_view_build(const struct sc_source *source, const struct sc_product *produ
 	}
 	view->source = source;
 	int rc = build(view, product, options, err);
+	release_memory(view);
 	if (rc < 0) {
 		sc_view_free(view);
 		return rc;
