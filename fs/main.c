@@ -173,11 +173,12 @@ static int serve(struct program *program)
 	program->service.ready = become_ready;
 	program->service.context = program;
 	program->service.reader = sc_reader_new(choose_max_files(), CACHE_BYTES);
+	program->service.buffers = sc_buffers_new();
 	const struct sc_options *options = &program->options;
 	int rc = 0;
 	if (program->service.reader && options->readahead_bytes > 0)
 		rc = sc_reader_read_ahead(program->service.reader, options->readahead_bytes, options->readahead_always);
-	if (rc < 0 || !program->service.reader)
+	if (rc < 0 || !program->service.reader || !program->service.buffers)
 		rc = sc_error_errno(&err, -ENOMEM, "%s", program->options.source);
 	else
 		rc = sc_session_serve(program->session, program->mountpoint, program->options.foreground, &err);
@@ -196,6 +197,7 @@ static int serve(struct program *program)
 	}
 	sc_catalog_each_view(program->service.catalog, forget_view, program->service.reader);
 	sc_reader_free(program->service.reader);
+	sc_buffers_free(program->service.buffers);
 	return rc < 0 ? SC_EXIT_FAILURE : 0;
 }
 

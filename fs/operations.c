@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -182,54 +181,6 @@ static void op_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *fi
 	fuse_reply_open(request, file);
 }
 
-/* A fresh megabyte for each read would cost more than the read: each thread keeps one, freed with the thread. */
-static pthread_key_t read_buffer_key;
-static pthread_once_t read_buffer_once = PTHREAD_ONCE_INIT;
-
-struct read_buffer {
-	size_t capacity;
-	void *data;
-};
-
-static void free_read_buffer(void *pointer)
-{
-	struct read_buffer *buffer = pointer;
-	free(buffer->data);
-	free(buffer);
-}
-
-static void make_read_buffer_key(void)
-{
-	if (pthread_key_create(&read_buffer_key, free_read_buffer) != 0)
-		abort();
-}
-
-static void *thread_read_buffer(size_t size)
-{
-	pthread_once(&read_buffer_once, make_read_buffer_key);
-	struct read_buffer *buffer = pthread_getspecific(read_buffer_key);
-	if (!buffer) {
-		buffer = calloc(1, sizeof(*buffer));
-		if (!buffer)
-			return NULL;
-		if (pthread_setspecific(read_buffer_key, buffer) != 0) {
-			free(buffer);
-			return NULL;
-		}
-	}
-	if (buffer->capacity < size) {
-		free(buffer->data);
-		buffer->data = NULL;
-		buffer->capacity = 0;
-		if (posix_memalign(&buffer->data, 4096, size) != 0) {
-			buffer->data = NULL;
-			return NULL;
-		}
-		buffer->capacity = size;
-	}
-	return buffer->data;
-}
-
 static void op_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *file)
 {
 	(void)file;
@@ -241,21 +192,22 @@ static void op_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset
 		reply_error(request, rc);
 		return;
 	}
-	void *buffer = thread_read_buffer(size);
+	struct sc_buffer *buffer = sc_buffers_take(service->buffers, size);
 	if (!buffer) {
 		reply_error(request, -ENOMEM);
 		return;
 	}
 	struct sc_error err = { 0 };
-	ssize_t count = sc_view_read(service->reader, view, index, (uint64_t)offset, buffer, size, &err);
+	ssize_t count = sc_view_read(service->reader, view, index, (uint64_t)offset, buffer->data, size, &err);
 	if (count < 0) {
 		if (!*err.text)
 			sc_error_errno(&err, (int)count, "cannot be read");
 		sc_complain("%s: %s: %s", view->name, view->nodes[index].name, err.text);
 		reply_error(request, (int)count);
-		return;
+	} else {
+		fuse_reply_buf(request, buffer->data, (size_t)count);
 	}
-	fuse_reply_buf(request, buffer, (size_t)count);
+	sc_buffers_give_back(service->buffers, buffer);
 }
 
 /* --- extended attributes --- */

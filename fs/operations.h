@@ -2,12 +2,12 @@
  * operations.h - the kernel's requests, answered from the catalog.
  *
  * Each request is one low-level FUSE operation: it finds the node, asks the
- * catalog or the reader, and turns -errno into the reply. No state of its own
- * but a read buffer for each thread.
+ * catalog or the reader, and turns -errno into the reply. No state of its own.
  */
 #ifndef SC_OPERATIONS_H
 #define SC_OPERATIONS_H
 
+#include "buffers.h"
 #include "catalog.h"
 #include "viewread.h"
 
@@ -25,6 +25,7 @@ struct sc_service {
 	const struct sc_source *source;
 	struct sc_catalog *catalog;
 	struct sc_reader *reader;
+	struct sc_buffers *buffers; /* for reads */
 	unsigned max_read; /* bytes, of -o max_read; 0: not given */
 	int direct_io;     /* -o direct_io was given: reads of files pass the kernel's page cache by */
 	void (*ready)(void *context); /* called once, when the kernel has sent INIT */
