@@ -66,9 +66,10 @@ def need_program(name):
         raise Skip("there is no %s" % name)
 
 
-def free_bytes(path):
+def need_space(path, needed_bytes):
     found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
+    if found.f_bavail * found.f_frsize < needed_bytes:
+        raise Skip("less than %.0f GiB are free in %s" % (needed_bytes / 2 ** 30, path))
 
 
 def used_bytes(path):

@@ -8,7 +8,7 @@ import datasets
 import machine
 import programs
 from datasets import PIXELS
-from measure import Row, below, faster, lines, within
+from measure import Row, Skip, below, faster, lines, within
 
 MIB = 1 << 20
 SPACE_SHARE = 0.02      # of the pixels' bytes: what headers may take
@@ -196,49 +196,54 @@ class LoopDevice:
         return machine.used_bytes(self.path)
 
 
-def reflink_lines(kind, title):
-    @lines(Row("reflink-" + kind, "--tiling keep on %s with reflink, block-aligned tiles" % title,
-               "cp --reflink=never, then sync -f", faster(15)),
-           Row("reflink-%s-space" % kind, "... the space it takes, as df tells", "the bytes of the pixels",
-               within(SPACE_SHARE), "B"))
+def measure_clones(bench, name, kind, size, at_most):
+    """`name` and `name`-space: a family on a file system that can clone."""
+    machine.need_cold()     # as root may mount, and only root
+    parts = bench.data.parts
+    pixels = 4 * size * size * parts
+    machine.need_space(bench.data.directory, 3 * pixels)
+    with LoopDevice(bench, kind, max(1 << 30, 4 * pixels + parts * (1 << 18))) as device:
+        family = bench.data.family_in(os.path.join(device.path, "run"), parts, size, [".image"])
+        native = os.path.join(device.path, "native.image")
+        out = os.path.join(device.path, "out.image")
+
+        def clone_to(path):
+            return machine.timed(bench.materialize(family.base, path[:-len(".image")], "-e", ".image",
+                                                   "--tiling=keep"))
+
+        # Before anything is removed, for some file systems free space later, in the background.
+        space = [device.used_bytes()]
+        for path in (native, os.path.join(device.path, "second.image")):
+            clone_to(path)
+            space.append(device.used_bytes())
+        taken = [after - before for before, after in zip(space, space[1:])]
+        bench.same_bytes([os.path.join(native, PIXELS)], family.pixel_files())
+
+        def write(how, *arguments):
+            device.sync()
+            seconds = how(*arguments)
+            shutil.rmtree(out)
+            return seconds
+
+        values = bench.alternate({"clone": lambda: write(clone_to, out),
+                                  "cp": lambda: write(copy_and_sync, native, out)}, at_most, warm_up=True)
+        bench.record(name, values["clone"], values["cp"])
+        bench.record(name + "-space", taken, [pixels] * len(taken))
+
+
+def clone_lines(name, kind, what, times_the_size, at_most=None):
+    @lines(Row(name, "--tiling keep on " + what, "cp --reflink=never, then sync -f", faster(15)),
+           Row(name + "-space", "... the space it takes, as df tells", "the bytes of the pixels", within(SPACE_SHARE),
+               "B"))
     def clones(bench):
-        machine.need_cold()     # as root may mount, and only root
-        size, parts = bench.data.size, bench.data.parts
-        with LoopDevice(bench, kind, max(1 << 30, 16 * size * size * parts + parts * (1 << 18))) as device:
-            family = bench.data.family_in(os.path.join(device.path, "run"), parts, size, [".image"])
-            native = os.path.join(device.path, "native.image")
-            machine.run(bench.materialize(family.base, native[:-len(".image")], "-e", ".image", "--tiling=keep"))
-            out = os.path.join(device.path, "out.image")
-
-            def clone_to(path):
-                return machine.timed(bench.materialize(family.base, path[:-len(".image")], "-e", ".image",
-                                                       "--tiling=keep"))
-
-            # Before anything is removed, for some file systems free space later, in the background.
-            space = [device.used_bytes()]
-            for number in range(3):
-                clone_to(os.path.join(device.path, "space%d.image" % number))
-                space.append(device.used_bytes())
-            taken = [after - before for before, after in zip(space, space[1:])]
-
-            def clone():
-                device.sync()
-                seconds = clone_to(out)
-                shutil.rmtree(out)
-                return seconds
-
-            def copy():
-                device.sync()
-                seconds = copy_and_sync(native, out)
-                shutil.rmtree(out)
-                return seconds
-
-            bench.same_bytes([os.path.join(native, PIXELS)], family.pixel_files())
-            values = bench.alternate({"clone": clone, "cp": copy}, warm_up=True)
-            bench.record("reflink-" + kind, values["clone"], values["cp"])
-            bench.record("reflink-%s-space" % kind, taken, [family.pixel_bytes()] * len(taken))
+        if bench.quick and times_the_size > 1:
+            raise Skip("left out of --quick: gigabytes are written")
+        measure_clones(bench, name, kind, bench.data.size * times_the_size, at_most)
     return clones
 
 
-reflink_lines("xfs", "XFS")
-reflink_lines("btrfs", "Btrfs")
+# The header takes the same time however large the planes are; what is cloned rather than copied grows with them.
+clone_lines("reflink-xfs", "xfs", "XFS with reflink, block-aligned tiles", 1)
+clone_lines("reflink-btrfs", "btrfs", "Btrfs, block-aligned tiles", 1)
+clone_lines("reflink-xfs-wide", "xfs", "XFS with reflink, planes of four times the width", 4, at_most=3)
+clone_lines("reflink-btrfs-wide", "btrfs", "Btrfs, planes of four times the width", 4, at_most=3)
