@@ -148,19 +148,26 @@ def casas_concatenation(bench):
     bench.record("concat-casa-tiles-casa", values["casa"], values["CASA"])
 
 
-@lines(Row("memory-keep", "peak memory of a job of the materializer, --tiling keep", "", below(256 * MIB), "B"),
+@lines(Row("memory-keep", "peak memory of the largest process of the materializer, --tiling keep", "", below(256 * MIB), "B"),
        Row("memory-casa", "... --tiling casa", "", below(256 * MIB), "B"),
        Row("memory-spectra", "... --tiling 8,8,1,all channels", "", below(256 * MIB), "B"),
-       Row("memory-wide", "... --tiling casa of few large planes", "", below(256 * MIB), "B"))
+       Row("memory-wide", "... --tiling casa of few large planes", "", below(256 * MIB), "B"),
+       Row("memory-wide-spectra", "... --tiling 8,8,1,all channels of few large planes", "", below(256 * MIB), "B"),
+       Row("memory-set", "... the same with --memory=32M: the program's own and these", "", below(72 * MIB), "B"))
 def memory(bench):
     family, wide = bench.data.family(), bench.data.wide()
-    cases = {"memory-keep": (family, "keep"), "memory-casa": (family, "casa"),
-             "memory-spectra": (family, "8,8,1,%d" % family.parts), "memory-wide": (wide, "casa")}
-    for name, (of, tiling) in cases.items():
-        def peak(of=of, tiling=tiling):
+    cases = {
+        "memory-keep": (family, "--tiling=keep"),
+        "memory-casa": (family, "--tiling=casa"),
+        "memory-spectra": (family, "--tiling=8,8,1,%d" % family.parts),
+        "memory-wide": (wide, "--tiling=casa"),
+        "memory-wide-spectra": (wide, "--tiling=8,8,1,%d" % wide.parts),
+        "memory-set": (wide, "--tiling=8,8,1,%d" % wide.parts, "--memory=32M"),
+    }
+    for name, (of, *options) in cases.items():
+        def peak(of=of, options=options):
             with bench.fresh("written.image") as out:
-                return machine.peak_bytes(bench.materialize(of.base, out[:-len(".image")], "-e", ".image",
-                                                            "--tiling=" + tiling))
+                return machine.peak_bytes(bench.materialize(of.base, out[:-len(".image")], "-e", ".image", *options))
         bench.record(name, bench.alternate({"peak": peak}, at_most=2)["peak"])
 
 
