@@ -9,6 +9,7 @@
 #include "imageconcat.h"
 #include "log.h"
 #include "move.h"
+#include "partcheck.h"
 
 static enum sc_mode mode_of(const struct sc_image *image)
 {
@@ -147,7 +148,7 @@ int sc_image_run_task(const struct sc_image *image, struct sc_copier *copier, co
 
 int sc_image_complete(const struct sc_image *image, struct sc_error *err)
 {
-	int rc = sc_task_check_parts(image->view, err);
+	int rc = sc_partcheck_all(image->view, err);
 	if (rc == 0 && image->is_created)
 		rc = sc_write_sync(&image->write, image->path, err);
 	if (rc == 0)
@@ -159,7 +160,7 @@ int sc_image_complete(const struct sc_image *image, struct sc_error *err)
 
 int sc_image_compare(const struct sc_image *image, struct sc_error *err)
 {
-	int rc = sc_task_check_parts(image->view, err);
+	int rc = sc_partcheck_all(image->view, err);
 	if (rc == 0 && image->is_created)
 		rc = sc_write_compare(image->view, image->output.image_fd, image->path, err);
 	return rc;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "ioutil.h"
+#include "partcheck.h"
 
 int sc_remove_check(const struct sc_image *image, struct sc_error *err)
 {
@@ -47,7 +48,7 @@ static int remove_part(const struct sc_image *image, size_t i, bool tmpdirs, siz
 	int dirfd = image->view->source->dirfd;
 	const char *name = image->view->parts[i].name;
 	struct stat st;
-	int rc = sc_task_check_part(image->view, i, err);
+	int rc = sc_partcheck_one(image->view, i, err);
 	if (rc < 0)
 		return rc;
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -68,7 +69,7 @@ int sc_remove_parts(const struct sc_image *images, size_t nimages, bool tmpdirs,
 	int rc = 0;
 	*ret_count = 0;
 	for (size_t i = 0; i < nimages && rc == 0; i++)
-		rc = sc_task_check_parts(images[i].view, err);
+		rc = sc_partcheck_all(images[i].view, err);
 	for (size_t i = 0; i < nimages; i++) {
 		const struct sc_view *view = images[i].view;
 		for (size_t k = 0; k < view->nparts && rc == 0; k++) {

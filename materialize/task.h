@@ -47,11 +47,4 @@ bool sc_task_clones(const struct sc_view *view, unsigned node, int fd, enum sc_r
 int sc_task_run(struct sc_copier *copier, const struct sc_plan_task *task, const struct sc_view *view, int fd,
 		const char *label, struct sc_error *err);
 
-/*
- * Whether all parts are still what they were when the view was built: what was
- * read in between is then of one version. -ESTALE names the part that is not.
- */
-int sc_task_check_parts(const struct sc_view *view, struct sc_error *err);
-int sc_task_check_part(const struct sc_view *view, size_t i, struct sc_error *err);
-
 #endif

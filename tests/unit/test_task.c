@@ -1,6 +1,6 @@
 #include "testdata.h"
 
-#include "gather.h"
+#include "partcheck.h"
 #include "task.h"
 #include "slabs.h"
 
@@ -264,18 +264,18 @@ static void trouble_is_told_and_named(void **state)
 		int fd = open("out", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 		int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
 		assert_int_equal(run_at_once(view, fd, false, &err), 0);
-		assert_int_equal(sc_task_check_parts(view, &err), 0);
+		assert_int_equal(sc_partcheck_all(view, &err), 0);
 		assert_int_equal(run_at_once(view, full, false, &err), -ENOSPC);
 		assert_non_null(strstr(err.text, "out: "));
 		assert_int_equal(truncate("part.1/array", 100), 0);
 		assert_int_equal(run_at_once(view, fd, false, &err), -ESTALE);
 		assert_non_null(strstr(err.text, "part.1"));
-		assert_int_equal(sc_task_check_parts(view, &err), -ESTALE);
+		assert_int_equal(sc_partcheck_all(view, &err), -ESTALE);
 		assert_non_null(strstr(err.text, "part.1"));
 		assert_int_equal(unlink("part.1/array"), 0);
 		assert_true(run_at_once(view, fd, false, &err) < 0);
 		assert_non_null(strstr(err.text, "part.1"));
-		assert_true(sc_task_check_parts(view, &err) < 0);
+		assert_true(sc_partcheck_all(view, &err) < 0);
 		close(fd);
 		close(full);
 		free_view(view);

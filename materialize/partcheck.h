@@ -1,0 +1,14 @@
+/*
+ * partcheck.h - whether parts are still what they were when the view was built: what was read in between is then of
+ * one version.
+ */
+#ifndef SC_PARTCHECK_H
+#define SC_PARTCHECK_H
+
+#include "view.h"
+
+/* -ESTALE names the part that is not. */
+int sc_partcheck_one(const struct sc_view *view, size_t i, struct sc_error *err);
+int sc_partcheck_all(const struct sc_view *view, struct sc_error *err);
+
+#endif
