@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+import fitsparts
 import programs
 
 NO_PROGRAM = "/nonexistent/header-program"     # a view that must be built fails with it
@@ -63,6 +64,37 @@ def test_all_of_a_view_comes_back(mount, family, tmp_path, monkeypatch):
     with mount(source, "--cache-dir=%s" % cache) as mnt:
         assert {name: look(mnt, name) for name in names} == built
         assert {name: messages(mnt, name) for name in names} == said
+
+
+@pytest.mark.parametrize("dtype", ["f4", "i2"])
+def test_fits_parts_come_back(mount, tmp_path, monkeypatch, dtype):
+    """Their pixels and masks are decoded: how, comes from the cache."""
+    source, cache = str(tmp_path / "source"), tmp_path / "cache"
+    paths, _ = fitsparts.family(source, dtype, [2, 3, 1], **({"BLANK": 7} if dtype == "i2" else {}))
+    settle()
+    with mount(source, "--cache-dir=%s" % cache) as mnt:
+        built = look(mnt)
+    monkeypatch.setenv("SUBCUBEFS_HEADER", NO_PROGRAM)
+    with mount(source, "--cache-dir=%s" % cache) as mnt:
+        assert look(mnt) == built
+    os.utime(paths[1])
+    with mount(source, "--cache-dir=%s" % cache) as mnt:
+        with pytest.raises(OSError):
+            os.listdir(mnt.view("cube.image"))
+
+
+def test_a_virtual_image_comes_back(mount, small, tmp_path, monkeypatch):
+    """Its parts are named by a catalog."""
+    source, _ = small
+    cache = tmp_path / "cache"
+    done = programs.materialize("-q", "-m", "movevirtual", "-e", ".image", source + "/cube")
+    assert done.returncode == 0, done.stderr
+    settle()
+    with mount(source, "--cache-dir=%s" % cache) as mnt:
+        built = look(mnt)
+    monkeypatch.setenv("SUBCUBEFS_HEADER", NO_PROGRAM)
+    with mount(source, "--cache-dir=%s" % cache) as mnt:
+        assert look(mnt) == built
 
 
 def rewrite(part):
