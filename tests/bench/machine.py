@@ -114,5 +114,7 @@ def facts(directory):
         ("file system of the data", "%s (%s)" % (mounted[0], mounted[1])),
         ("libfuse", _version(["fusermount3", "--version"]).replace("fusermount3 version: ", "")),
         ("python3-casacore", _version(["dpkg-query", "-W", "-f", "${Version}", "python3-casacore"])),
+        ("casacore", _version(["dpkg-query", "-W", "-f", "${Version}", "casacore-dev"])),
+        ("cp, cat, ls", _version(["cp", "--version"])),
         ("user", "root" if is_root() else "an ordinary user"),
     ]

@@ -4,13 +4,14 @@ import statistics
 
 HEAD = """# Measured
 
-Made by `%(command)s`. One line of the table is a comparison whose sides alternate within one run, %(repeat)d rounds (fewer
-where a peer takes very long: %(few)s). Given are medians (smallest .. largest); the ratio is of the medians, behind it
-that of single rounds. "Faster" is the peer's time divided by ours, "times the peer's" ours divided by the peer's.
+Made by `%(command)s`. A line of the table is a comparison whose sides alternate within one run, %(repeat)d rounds (2 or 3 where a peer
+takes very long). Given are medians (smallest .. largest). The ratio is of the medians, behind it those of single rounds:
+"x the speed" is the peer's time divided by ours, "x the time" and "x the bytes" are ours divided by the peer's.
 
-*Cold*: all page, name and attribute caches dropped (`/proc/sys/vm/drop_caches`), and the mount made anew before, with
-its header already looked at; then the programs alone, not the data, are read in again. *Sources warm, mount cold*: the mount made anew, the parts' pages in memory. *Warm*: all
-read before. Each line whose sides read or write pixels has compared them byte for byte, or by checksum, outside the time.
+*Cold*: the mount is made anew and its header looked at, then all page, name and attribute caches are dropped
+(`/proc/sys/vm/drop_caches`), then the programs alone, not the data, are read in again. *Sources warm, mount cold*: the mount is
+made anew, the parts' pages are in memory. *Warm*: all was read before. What is read or written was compared with the
+peer's bytes, outside the time.
 
 """
 
@@ -19,9 +20,11 @@ DATA = """
 
 %(parts)d parts of one channel, %(size)d x %(size)d pixels in tiles of casacore's choice, nine extensions, after real parts of
 pclean (7 miscinfo keys, a beam a plane, mask, logtable), every file its own. For *very many parts*: %(parts_large)d parts of
-8 x 8 pixels x 9 extensions, %(files)s; only .image's `table.dat` is of each part, all other files are hard links to those of a few
-parts, so its pixels repeat. Slow sources are `slowfs`, a FUSE file system that sleeps before it answers a read; the
-kernel caches its pages and reads ahead in each file, as it does for a network file system. Sequential reads are of 1 MiB.
+8 x 8 pixels x 9 extensions, %(files)s; only .image's `table.dat` is of each part, all other files are hard links to
+those of a few parts, so pixels repeat. Slow sources are `slowfs`, a FUSE file system that sleeps before it answers a
+read; the kernel caches its pages and reads ahead in each file, as it does for a network file system. Sequential reads
+are of 1 MiB. Headers are made anew (`--no-cache`) where a line does not say otherwise and writes or looks for the first
+time; where it reads pixels they come from our cache, and the time begins after that.
 """
 
 
@@ -60,7 +63,8 @@ def ratio(result):
         return ""
     ratios = result.ratios()
     spread = "" if len(ratios) == 1 else " (%s .. %s)" % (number(min(ratios)), number(max(ratios)))
-    kind = "x faster" if result.row.target.kind == "faster" else "x the peer's"
+    kind = "x the speed" if result.row.target.kind == "faster" else \
+        "x the time" if result.row.unit == "s" else "x the bytes"
     return number(result.ratio()) + kind + spread
 
 
