@@ -13,10 +13,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
-/* A dozen reads that hang must not stop everybody: more threads than libfuse's ten. */
+/* A dozen reads that hang must not stop everybody: more threads than libfuse's ten. Too many would never be needed. */
 #define MAX_THREADS 64
+#define FEW_THREADS 10
 
 /* A read that the storage does not answer cannot hold up the end for longer. */
 #define PATIENCE_MS 4000
@@ -206,19 +208,30 @@ static void *watch_signals(void *pointer)
 
 /* --- serving --- */
 
+/* Each thread may have a part's file open: together at most half of what the process may. */
+static unsigned choose_max_threads(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return FEW_THREADS;
+	rlim_t half = limit.rlim_cur / 2;
+	return half < FEW_THREADS ? FEW_THREADS : half > MAX_THREADS ? MAX_THREADS : (unsigned)half;
+}
+
+/* All threads read from one /dev/fuse: to have one cloned for each is no faster, and takes as many descriptors. */
 static int run_loop(struct sc_session *session)
 {
 #if FUSE_USE_VERSION >= 312
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	if (!config)
 		return -ENOMEM;
-	fuse_loop_cfg_set_clone_fd(config, 1);
-	fuse_loop_cfg_set_max_threads(config, MAX_THREADS);
+	fuse_loop_cfg_set_clone_fd(config, 0);
+	fuse_loop_cfg_set_max_threads(config, choose_max_threads());
 	int rc = fuse_session_loop_mt(session->fuse, config);
 	fuse_loop_cfg_destroy(config);
 	return rc;
 #else
-	struct fuse_loop_config config = { .clone_fd = 1, .max_idle_threads = MAX_THREADS };
+	struct fuse_loop_config config = { .clone_fd = 0, .max_idle_threads = choose_max_threads() };
 	return fuse_session_loop_mt(session->fuse, &config);
 #endif
 }

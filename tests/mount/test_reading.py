@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import families
@@ -190,6 +191,30 @@ def test_many_parts_and_few_open_files(tmp_path, mount):
     mnt.command = ["prlimit", "--nofile=64:64", *mnt.command]
     with mnt:
         judge.assert_same(judge.one(mnt.view("cube.image")), synth.truth(parts), keys=sorted(synth.truth(parts)))
+
+
+def test_many_readers_and_few_open_files(tmp_path, mount):
+    """Many requests at once, each for a file of its own, and others read ahead: the 64 descriptors suffice."""
+    source = str(tmp_path / "source")
+    parts = synth.run([1] * 200, ny=32, nx=32)
+    synth.build(source, parts)
+    whole = np.concatenate([p.pixels for p in parts]).tobytes()
+    mnt = mount(source, "-o", "direct_io", "--readahead=1M,always")
+    mnt.command = ["prlimit", "--nofile=64:64", *mnt.command]
+    with mnt:
+        path = mnt.view("cube.image", "table.f0_TSM0")
+
+        def read(seed):
+            rng = random.Random(seed)
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                offsets = (range(seed, len(whole), 4096) if seed % 2 else
+                           [rng.randrange(len(whole)) for _ in range(400)])
+                return [o for o in offsets if os.pread(descriptor, 100, o) != whole[o:o + 100]]
+            finally:
+                os.close(descriptor)
+        with concurrent.futures.ThreadPoolExecutor(48) as pool:
+            assert not sum(pool.map(read, range(96)), [])
 
 
 def test_no_lock_file_is_made_in_the_source(small, mount):
