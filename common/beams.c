@@ -2,9 +2,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "beamrange.h"
 
 /* Names listed in a message; more are counted. */
 #define NAMES_MAX 10
@@ -444,26 +445,11 @@ int sc_beams_store(const struct sc_beams *beams, struct sc_record *imageinfo, ch
 			   : sc_error_errno(err, rc, "cannot combine the beams");
 }
 
-static double arcsec(double value, const char *unit)
-{
-	static const struct {
-		const char *unit;
-		double arcsec;
-	} units[] = {
-		{ "arcsec", 1 }, { "arcmin", 60 }, { "deg", 3600 }, { "rad", 180 * 3600 / M_PI }, { "mas", 1e-3 }
-	};
-	for (size_t i = 0; i < SC_COUNT_OF(units); i++) {
-		if (strcmp(units[i].unit, unit) == 0)
-			return value * units[i].arcsec;
-	}
-	return INFINITY;
-}
-
 static bool degenerate(const struct sc_beams *beams, const struct part_beams *part, int64_t along)
 {
 	for (uint32_t s = 0; s < part->across; s++) {
 		const struct beam *beam = plane_beam(beams, part, along, s);
-		if (arcsec(beam->value[0], beams->units[beam->unit[0]]) <= SC_BEAM_DEGENERATE_ARCSEC)
+		if (sc_beamrange_arcsec(beam->value[0], beams->units[beam->unit[0]]) <= SC_BEAM_DEGENERATE_ARCSEC)
 			return true;
 	}
 	return false;

@@ -15,9 +15,6 @@
 
 #include "record.h"
 
-/* A beam this small stands for a channel that is flagged altogether: imagers write 1e-6 arcsec. */
-#define SC_BEAM_DEGENERATE_ARCSEC 1e-5
-
 struct sc_beams; /* of the parts added so far */
 
 /* Along what the parts are concatenated. */

@@ -14,6 +14,7 @@
 #include "plan.h"
 #include "pool.h"
 #include "progress.h"
+#include "quantity.h"
 #include "remove.h"
 #include "signals.h"
 #include "viewcache.h"
@@ -170,8 +171,8 @@ static void check_space(struct run *run)
 	for (size_t i = 0; i < run->nimages; i++) {
 		if (sc_image_is_pending(&run->images[i]))
 			sc_error_set(&run->images[i].error, -ENOSPC, "not enough space: %s needed together, %s free",
-				     sc_progress_bytes(needed_text, (double)needed),
-				     sc_progress_bytes(available_text, (double)available));
+				     sc_quantity_bytes(needed_text, (double)needed),
+				     sc_quantity_bytes(available_text, (double)available));
 	}
 }
 
@@ -235,7 +236,7 @@ static void commit(struct run *run, struct sc_image *image)
 		sc_progress_line(&run->progress, "%s: failed", image->path);
 	else if (image->array_bytes > 0)
 		sc_progress_line(&run->progress, "%s: done, %s", image->path,
-				 sc_progress_bytes(bytes, (double)image->array_bytes));
+				 sc_quantity_bytes(bytes, (double)image->array_bytes));
 	else
 		sc_progress_line(&run->progress, "%s: done, names %zu subcubes", image->path, image->view->nparts);
 }

@@ -1,12 +1,13 @@
 #include "progress.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "quantity.h"
 
 #define DRAW_SECONDS 0.15
 #define PLAIN_SECONDS 10.0
@@ -34,47 +35,20 @@ double sc_progress_seconds(const struct sc_progress *progress)
 	return now() - progress->started;
 }
 
-char *sc_progress_bytes(char text[16], double bytes)
-{
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
-	size_t unit = 0;
-	/* 999.5 would be shown as 1000. */
-	while (bytes >= (unit ? 999.5 : 1000) && unit + 1 < SC_COUNT_OF(units)) {
-		bytes /= 1000;
-		unit++;
-	}
-	snprintf(text, 16, "%.*f %s", unit == 0 || bytes >= 99.95 ? 0 : bytes >= 9.995 ? 1 : 2, bytes, units[unit]);
-	return text;
-}
-
-char *sc_progress_time(char text[16], double seconds)
-{
-	if (!(seconds < 1e6)) {
-		snprintf(text, 16, "long");
-		return text;
-	}
-	unsigned whole = (unsigned)ceil(seconds);
-	if (whole >= 3600)
-		snprintf(text, 16, "%u:%02u:%02u", whole / 3600, whole / 60 % 60, whole % 60);
-	else
-		snprintf(text, 16, "%u:%02u", whole / 60, whole % 60);
-	return text;
-}
-
 void sc_progress_bar(char *text, size_t size, unsigned columns, const char *label, uint64_t done_bytes,
 		     uint64_t total_bytes, double rate)
 {
 	char done_text[16], total_text[16], rate_text[16], left_text[16], right[96];
 	double fraction = total_bytes ? (double)done_bytes / (double)total_bytes : 1;
-	sc_progress_bytes(done_text, (double)done_bytes);
-	sc_progress_bytes(total_text, (double)total_bytes);
+	sc_quantity_bytes(done_text, (double)done_bytes);
+	sc_quantity_bytes(total_text, (double)total_bytes);
 	int used = snprintf(right, sizeof(right), " %3d%%  %s of %s", (int)(100 * fraction), done_text, total_text);
 	if (total_bytes && done_bytes >= total_bytes)
 		snprintf(right, sizeof(right), " 100%%  %s, syncing", total_text);
 	else if (rate > 0)
 		snprintf(right + used, sizeof(right) - (size_t)used, "  %s/s  %s left",
-			 sc_progress_bytes(rate_text, rate),
-			 sc_progress_time(left_text, (double)(total_bytes - done_bytes) / rate));
+			 sc_quantity_bytes(rate_text, rate),
+			 sc_quantity_time(left_text, (double)(total_bytes - done_bytes) / rate));
 	size_t room = columns < size ? columns : size - 1;
 	size_t label_length = strlen(label), right_length = strlen(right);
 	/* In a narrow terminal the label goes first, then the bar, then the end of the figures. */
@@ -141,11 +115,11 @@ void sc_progress_update(struct sc_progress *progress, const char *label, uint64_
 		progress->is_drawn = true;
 	} else if (time - progress->told >= PLAIN_SECONDS) {
 		char done_text[16], total_text[16], rate_text[16], left_text[16];
-		printf("%s: %s of %s (%d%%), %s/s, %s left\n", label, sc_progress_bytes(done_text, (double)done_bytes),
-		       sc_progress_bytes(total_text, (double)total_bytes),
+		printf("%s: %s of %s (%d%%), %s/s, %s left\n", label, sc_quantity_bytes(done_text, (double)done_bytes),
+		       sc_quantity_bytes(total_text, (double)total_bytes),
 		       total_bytes ? (int)(100.0 * (double)done_bytes / (double)total_bytes) : 100,
-		       sc_progress_bytes(rate_text, rate),
-		       sc_progress_time(left_text, (double)(total_bytes - done_bytes) / rate));
+		       sc_quantity_bytes(rate_text, rate),
+		       sc_quantity_time(left_text, (double)(total_bytes - done_bytes) / rate));
 		fflush(stdout);
 		progress->told = time;
 	}

@@ -37,10 +37,6 @@ void sc_progress_clear(struct sc_progress *progress);
 
 double sc_progress_seconds(const struct sc_progress *progress);
 
-/* "1.23 GB", decimal. Returns `text`. */
-char *sc_progress_bytes(char text[16], double bytes);
-/* "0:07", "12:34", "3:05:09". */
-char *sc_progress_time(char text[16], double seconds);
 /* One line of at most `columns` columns, without a newline. `rate` 0: not yet known. */
 void sc_progress_bar(char *text, size_t size, unsigned columns, const char *label, uint64_t done_bytes,
 		     uint64_t total_bytes, double rate);
