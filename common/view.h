@@ -18,6 +18,7 @@
 #include "header.h"
 #include "layout.h"
 #include "scan.h"
+#include "settle.h"
 #include "subcube.h"
 #include "tiling.h"
 
@@ -87,6 +88,8 @@ struct sc_view_options {
 	bool reorder;       /* by world coordinate instead of number */
 	bool all_history;   /* all parts' rows, not the first one's only */
 	bool keep_miscinfo; /* in the view, for whoever writes a catalog; a long cube's is large. Never from the cache */
+	/* Which parts sc_settle_look leaves out of the product: building a view takes what it is given. */
+	struct sc_settle_options settle;
 	struct sc_viewcache *cache; /* where built views are kept; NULL: nowhere. Shapes nothing */
 };
 

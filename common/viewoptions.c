@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SETTLE_MAX_S 1000000
+
 /* The position of `value` in a list of words that ends with NULL. */
 static int choose(const char *name, const char *value, const char *const *words, int *ret_choice, struct sc_error *err)
 {
@@ -100,6 +102,27 @@ static int set_strictness(struct sc_view_options *options, const char *name, con
 	return 0;
 }
 
+static int set_settle(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)
+{
+	char *end;
+	double seconds = strtod(value, &end);
+	if (end == value || *end || !(seconds >= 0 && seconds <= SETTLE_MAX_S))
+		return sc_error_set(err, -EINVAL, "--%s: expected a number of seconds from 0 to %d, not '%s'", name,
+				    SETTLE_MAX_S, value);
+	options->settle.quiet_ns = (int64_t)(seconds * 1e9);
+	return 0;
+}
+
+static int set_ready_file(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)
+{
+	int rc = sc_settle_check_ready_file(value, err);
+	if (rc < 0)
+		sc_error_prefix(err, "--%s", name);
+	else
+		options->settle.ready_file = value;
+	return rc;
+}
+
 static const struct {
 	const char *name;
 	bool has_value;
@@ -108,6 +131,7 @@ static const struct {
 	{ "missing", true, set_missing },  { "nparts", true, set_nparts },     { "nchan", true, set_nchan },
 	{ "history", true, set_history },  { "miscinfo", true, set_miscinfo }, { "axis", true, set_axis },
 	{ "reorder", false, set_reorder }, { "relax", false, set_strictness }, { "strict", false, set_strictness },
+	{ "settle", true, set_settle },    { "ready-file", true, set_ready_file },
 };
 
 int sc_viewoptions_set(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)

@@ -4,6 +4,7 @@
  *
  *   missing=error|skip|blank  nparts=N  nchan=TOTAL  history=first|all
  *   miscinfo=merge|first  axis=spectral|N  reorder  relax  strict
+ *   settle=SECONDS  ready-file=PATTERN
  */
 #ifndef SC_VIEWOPTIONS_H
 #define SC_VIEWOPTIONS_H
@@ -12,7 +13,7 @@
 
 /*
  * Sets the option `name` ("missing", without dashes) to `value`, NULL for an
- * option without one. -EINVAL: not a value that the option takes; -ENOENT: no such option.
+ * option without one; a text stays the caller's and must outlive the options. -EINVAL: not a value that the option takes; -ENOENT: no such option.
  */
 int sc_viewoptions_set(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err);
 

@@ -106,6 +106,13 @@ static void what_is_no_value_changes_nothing(void **state)
 		{ "reorder", "yes", -EINVAL, "--reorder|no value" },
 		{ "strict", "", -EINVAL, "--strict|no value" },
 		{ "relax", "1", -EINVAL, "--relax|no value" },
+		{ "settle", "-1", -EINVAL, "--settle|from 0|'-1'" },
+		{ "settle", "soon", -EINVAL, "--settle|'soon'" },
+		{ "settle", "nan", -EINVAL, "--settle|'nan'" },
+		{ "settle", "1e9", -EINVAL, "--settle|to 1000000" },
+		{ "settle", "", -EINVAL, "--settle" },
+		{ "ready-file", "", -EINVAL, "--ready-file|{part}" },
+		{ "ready-file", "done", -EINVAL, "--ready-file|{part}|'done'" },
 		{ "tiling", "casa", -ENOENT, "--tiling|no such option" },
 		{ "", NULL, -ENOENT, "no such option" },
 		{ "Missing", "skip", -ENOENT, "no such option" },
@@ -122,12 +129,25 @@ static void what_is_no_value_changes_nothing(void **state)
 	}
 }
 
+static void what_is_settled(void **state)
+{
+	(void)state;
+	struct sc_view_options options = { 0 };
+	assert_int_equal(sc_viewoptions_set(&options, "settle", "2.5", NULL), 0);
+	assert_int_equal(options.settle.quiet_ns, INT64_C(2500000000));
+	assert_int_equal(sc_viewoptions_set(&options, "settle", "0", NULL), 0);
+	assert_int_equal(options.settle.quiet_ns, 0);
+	assert_int_equal(sc_viewoptions_set(&options, "ready-file", "{part}.done", NULL), 0);
+	assert_string_equal(options.settle.ready_file, "{part}.done");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_are_set),
 		cmocka_unit_test(the_last_one_counts),
 		cmocka_unit_test(what_is_no_value_changes_nothing),
+		cmocka_unit_test(what_is_settled),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

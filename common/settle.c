@@ -1,0 +1,367 @@
+#include "settle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "catalogparts.h"
+#include "imageconcat.h"
+#include "ioutil.h"
+#include "workers.h"
+
+/* The byte of table.lock on which casacore has its read or write lock; the one behind it only says "in use". */
+#define LOCK_BYTE 0
+
+struct sc_settle_seen {
+	char *name;
+	struct sc_identity identity;
+	int64_t since_ns; /* on the monotonic clock */
+};
+
+/* One part, looked at. */
+struct look {
+	struct sc_identity identity;
+	int64_t newest_ns; /* modification of contents, since 1970 */
+	pid_t writer;      /* holds a write lock; -1: one that cannot be told; 0: nobody */
+	bool is_ready;     /* the ready file is there */
+	int rc;            /* -ENOMEM */
+};
+
+struct round {
+	const struct sc_source *source;
+	const struct sc_product *product; /* with its parts */
+	const struct sc_settle_options *options;
+	struct look *looks; /* of each part */
+	int64_t now_ns, monotonic_ns;
+};
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+	clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* --- looking --- */
+
+static bool add_file(int dirfd, const char *path, struct look *look, struct stat *ret_stat)
+{
+	if (fstatat(dirfd, path, ret_stat, 0) < 0)
+		return false;
+	const struct sc_file_id id = sc_file_id_of(ret_stat);
+	sc_identity_add_name(&look->identity, path);
+	sc_identity_add(&look->identity, &id);
+	if (id.mtime_ns > look->newest_ns)
+		look->newest_ns = id.mtime_ns;
+	return true;
+}
+
+/* casacore would make table.lock where there is none; we do not, and read locks do not matter. */
+static pid_t find_writer(int dirfd, const char *part)
+{
+	char path[PATH_MAX];
+	sc_autoclose int fd = -1;
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = LOCK_BYTE, .l_len = 1 };
+	if (snprintf(path, sizeof(path), "%s/table.lock", part) >= (int)sizeof(path) ||
+	    sc_io_open_regular(dirfd, path, path, &fd, NULL, NULL) < 0 || fcntl(fd, F_GETLK, &lock) < 0 ||
+	    lock.l_type != F_WRLCK)
+		return 0;
+	return lock.l_pid > 0 ? lock.l_pid : -1;
+}
+
+/* Of the part's directory, which changes with table.lock, and readers make that too: which one it is, and who may see it. */
+static void add_directory(const struct stat *st, struct look *look)
+{
+	const struct sc_file_id id = { .inode = st->st_ino,
+				       .size_bytes = st->st_mode,
+				       .mtime_ns = st->st_uid,
+				       .ctime_ns = st->st_gid };
+	sc_identity_add(&look->identity, &id);
+}
+
+static void look_at_image(int dirfd, const char *part, struct look *look)
+{
+	static const char *const files[] = { "table.dat", "table.f0", "table.f0_TSM0", "mask0/table.dat",
+					     "mask0/table.f0_TSM0", "logtable/table.f0" };
+	char path[PATH_MAX];
+	struct stat directory, st;
+	bool any = false;
+	if (fstatat(dirfd, part, &directory, 0) < 0)
+		return;
+	if (!S_ISDIR(directory.st_mode)) {
+		add_file(dirfd, part, look, &st); /* a FITS image */
+		return;
+	}
+	add_directory(&directory, look);
+	for (size_t i = 0; i < SC_COUNT_OF(files); i++) {
+		if (snprintf(path, sizeof(path), "%s/%s", part, files[i]) < (int)sizeof(path))
+			any |= add_file(dirfd, path, look, &st);
+	}
+	/* It was just made, and there is nothing in it yet. */
+	if (!any)
+		add_file(dirfd, part, look, &st);
+	look->writer = find_writer(dirfd, part);
+}
+
+static const struct {
+	const char *text;
+	bool tells_parts_apart;
+} fields[] = { { "{part}", true }, { "{n}", true }, { "{base}", false }, { "{ext}", false } };
+
+static int check_for_ready_file(const struct round *round, const struct sc_part_name *part, struct look *look)
+{
+	char number[24];
+	const char *values[] = { part->name, number, round->product->base, round->product->ext };
+	char path[PATH_MAX];
+	size_t used = 0;
+	snprintf(number, sizeof(number), "%" PRIu64, part->number);
+	for (const char *at = round->options->ready_file; *at;) {
+		size_t i = 0, taken = 1, length = 1;
+		const char *text = at;
+		while (i < SC_COUNT_OF(fields) && strncmp(at, fields[i].text, strlen(fields[i].text)) != 0)
+			i++;
+		if (i < SC_COUNT_OF(fields)) {
+			taken = strlen(fields[i].text);
+			text = values[i];
+			length = strlen(text);
+		}
+		if (length >= sizeof(path) - used)
+			return -ENAMETOOLONG;
+		memcpy(path + used, text, length);
+		used += length;
+		at += taken;
+	}
+	path[used] = 0;
+	look->is_ready = faccessat(round->source->dirfd, path, F_OK, 0) == 0;
+	return 0;
+}
+
+int sc_settle_check_ready_file(const char *pattern, struct sc_error *err)
+{
+	for (size_t i = 0; i < SC_COUNT_OF(fields); i++) {
+		if (fields[i].tells_parts_apart && strstr(pattern, fields[i].text))
+			return 0;
+	}
+	return sc_error_set(err, -EINVAL, "expected {part} or {n} in it, as in '{part}.done', not '%s'", pattern);
+}
+
+static void look_at_part(void *context, size_t i)
+{
+	const struct round *round = context;
+	const struct sc_part_name *part = &round->product->parts[i];
+	struct look *look = &round->looks[i];
+	look->newest_ns = INT64_MIN;
+	look_at_image(round->source->dirfd, part->name, look);
+	if (round->options->ready_file)
+		look->rc = check_for_ready_file(round, part, look);
+}
+
+/* --- memory --- */
+
+static int compare_seen(const void *left, const void *right)
+{
+	const struct sc_settle_seen *a = left, *b = right;
+	return strcmp(a->name, b->name);
+}
+
+void sc_settle_forget(struct sc_settle_memory *memory)
+{
+	for (size_t i = 0; i < memory->count; i++)
+		free(memory->seen[i].name);
+	free(memory->seen);
+	*memory = (struct sc_settle_memory){ 0 };
+}
+
+static bool is_young(const struct round *round, const struct look *look)
+{
+	return look->newest_ns > round->now_ns - round->options->quiet_ns;
+}
+
+/* Since when the part is as it is, as far as we have seen. */
+static int64_t seen_since(const struct sc_settle_memory *memory, const char *name, const struct look *look,
+			  int64_t monotonic_ns)
+{
+	const struct sc_settle_seen key = { .name = (char *)name };
+	const struct sc_settle_seen *seen =
+	    memory && memory->count > 0 ? bsearch(&key, memory->seen, memory->count, sizeof(key), compare_seen) : NULL;
+	return seen && sc_identity_equal(&seen->identity, &look->identity) ? seen->since_ns : monotonic_ns;
+}
+
+/* Keeps only what may be asked for: parts that their times do not settle. */
+static int remember(const struct round *round, struct sc_settle_memory *memory)
+{
+	struct sc_settle_memory next = { 0 };
+	next.seen = calloc(round->product->nparts + 1, sizeof(*next.seen));
+	if (!next.seen)
+		return -ENOMEM;
+	for (size_t i = 0; i < round->product->nparts; i++) {
+		const char *name = round->product->parts[i].name;
+		const struct look *look = &round->looks[i];
+		if (!is_young(round, look))
+			continue;
+		struct sc_settle_seen *seen = &next.seen[next.count];
+		*seen = (struct sc_settle_seen){ strdup(name), look->identity,
+						 seen_since(memory, name, look, round->monotonic_ns) };
+		if (!seen->name) {
+			sc_settle_forget(&next);
+			return -ENOMEM;
+		}
+		next.count++;
+	}
+	if (next.count > 0)
+		qsort(next.seen, next.count, sizeof(*next.seen), compare_seen);
+	sc_settle_forget(memory);
+	*memory = next;
+	return 0;
+}
+
+/* --- judging --- */
+
+/* Why the part is not settled, or NULL when it is. -ENOMEM. */
+static int find_reason(const struct round *round, const struct sc_settle_memory *memory, size_t i, char **ret_reason)
+{
+	const struct look *look = &round->looks[i];
+	const struct sc_settle_options *options = round->options;
+	double quiet_s = (double)options->quiet_ns * 1e-9;
+	char *reason = NULL;
+	int length = 0;
+	if (options->quiet_ns == 0 && !options->ready_file)
+		length = 0;
+	else if (look->writer > 0)
+		length = asprintf(&reason, "process %d holds a write lock on it", (int)look->writer);
+	else if (look->writer < 0)
+		length = asprintf(&reason, "somebody holds a write lock on it");
+	else if (options->ready_file)
+		length = look->is_ready ? 0 : asprintf(&reason, "its ready file is not there");
+	else if (is_young(round, look) &&
+		 round->monotonic_ns - seen_since(memory, round->product->parts[i].name, look, round->monotonic_ns) <
+		     options->quiet_ns)
+		length = look->newest_ns > round->now_ns + options->quiet_ns
+			     ? asprintf(&reason, "its times lie in the future and it was not watched for %g s yet", quiet_s)
+			     : asprintf(&reason, "it changed less than %g s ago", quiet_s);
+	if (length < 0)
+		return -ENOMEM;
+	*ret_reason = reason;
+	return 0;
+}
+
+static int add_unsettled(struct sc_settled *settled, const struct sc_part_name *part, char *reason)
+{
+	struct sc_unsettled *unsettled = &settled->unsettled[settled->nunsettled++];
+	*unsettled = (struct sc_unsettled){ strdup(part->name), part->number, reason };
+	return unsettled->name ? 0 : -ENOMEM;
+}
+
+static int judge(const struct round *round, const struct sc_settle_memory *memory, bool can_be_unsettled,
+		 struct sc_settled *settled)
+{
+	const struct sc_product *product = round->product;
+	settled->product.parts = calloc(product->nparts + 1, sizeof(*settled->product.parts));
+	settled->unsettled = calloc(product->nparts + 1, sizeof(*settled->unsettled));
+	if (!settled->product.parts || !settled->unsettled)
+		return -ENOMEM;
+	for (size_t i = 0; i < product->nparts; i++) {
+		char *reason = NULL;
+		if (can_be_unsettled && find_reason(round, memory, i, &reason) < 0)
+			return -ENOMEM;
+		if (reason) {
+			if (add_unsettled(settled, &product->parts[i], reason) < 0)
+				return -ENOMEM;
+			continue;
+		}
+		settled->product.parts[settled->product.nparts++] = product->parts[i];
+		sc_identity_add_name(&settled->identity, product->parts[i].name);
+		sc_identity_merge(&settled->identity, &round->looks[i].identity);
+	}
+	return 0;
+}
+
+static int look_at_parts(const struct sc_source *source, const struct sc_product *product,
+			 const struct sc_settle_options *options, struct sc_settle_memory *memory,
+			 bool can_be_unsettled, struct sc_settled *settled)
+{
+	sc_autofree struct look *looks = calloc(product->nparts + 1, sizeof(*looks));
+	if (!looks)
+		return -ENOMEM;
+	struct round round = { .source = source, .product = product, .options = options, .looks = looks };
+	if (product->nparts > 0)
+		sc_workers_each(product->nparts, look_at_part, &round);
+	round.now_ns = clock_ns(CLOCK_REALTIME);
+	round.monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	for (size_t i = 0; i < product->nparts; i++) {
+		if (looks[i].rc < 0)
+			return looks[i].rc;
+	}
+	int rc = judge(&round, memory, can_be_unsettled, settled);
+	return rc == 0 && memory ? remember(&round, memory) : rc;
+}
+
+/* What is in one piece has the name of the product. */
+static int look_at_whole(const struct sc_source *source, const struct sc_product *product, struct sc_settled *settled)
+{
+	struct look look = { .newest_ns = INT64_MIN };
+	char path[PATH_MAX];
+	struct stat st;
+	int length = snprintf(path, sizeof(path), "%s%s", product->base, product->ext);
+	if (length < (int)sizeof(path))
+		look_at_image(source->dirfd, path, &look);
+	if (snprintf(path, sizeof(path), "%s%s/%s", product->base, product->ext, SC_IMAGECONCAT_FILE) <
+	    (int)sizeof(path))
+		add_file(source->dirfd, path, &look, &st);
+	sc_identity_merge(&settled->identity, &look.identity);
+	if (product->kind != SC_PRODUCT_CATALOG)
+		return 0;
+	/* The parts of a catalog that cannot be read are of no interest: its view will say what is wrong. */
+	static const struct sc_settle_options all = { 0 };
+	struct sc_settled parts = { 0 };
+	struct sc_product filled;
+	int axis;
+	if (sc_catalogparts_read(source, product, &filled, &axis, NULL) < 0)
+		return 0;
+	int rc = look_at_parts(source, &filled, &all, NULL, false, &parts);
+	sc_identity_merge(&settled->identity, &parts.identity);
+	sc_settled_clear(&parts);
+	sc_catalogparts_clear(&filled);
+	return rc;
+}
+
+int sc_settle_look(const struct sc_source *source, const struct sc_product *product,
+		   const struct sc_settle_options *options, struct sc_settle_memory *memory,
+		   struct sc_settled *ret_settled, struct sc_error *err)
+{
+	struct sc_settled settled = { .product = *product };
+	int rc = 0;
+	settled.product.parts = NULL;
+	settled.product.nparts = 0;
+	sc_identity_add_name(&settled.identity, product->problem ? product->problem : "");
+	const uint64_t numbers[] = { (uint64_t)product->kind, product->first_number, product->last_number };
+	for (size_t i = 0; i < SC_COUNT_OF(numbers); i++) {
+		const struct sc_file_id number = { .inode = numbers[i] };
+		sc_identity_add(&settled.identity, &number);
+	}
+	if (product->kind == SC_PRODUCT_PARTS)
+		rc = look_at_parts(source, product, options, memory, true, &settled);
+	else
+		rc = look_at_whole(source, product, &settled);
+	if (rc < 0) {
+		sc_settled_clear(&settled);
+		return sc_error_errno(err, rc, "%s%s: cannot look at the parts", product->base, product->ext);
+	}
+	*ret_settled = settled;
+	return 0;
+}
+
+void sc_settled_clear(struct sc_settled *settled)
+{
+	for (size_t i = 0; i < settled->nunsettled; i++) {
+		free(settled->unsettled[i].name);
+		free(settled->unsettled[i].reason);
+	}
+	free(settled->unsettled);
+	free(settled->product.parts);
+	*settled = (struct sc_settled){ 0 };
+}

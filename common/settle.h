@@ -1,0 +1,69 @@
+/*
+ * settle.h - which parts of a product are finished, as far as that can be told from outside.
+ *
+ *   settled    unchanged for a time, or marked as ready, and nobody holds casacore's write lock on it
+ *   unsettled  all else: such a part is treated as missing, with a reason
+ *   broken     settled, and yet it cannot be read: who builds the view is told so
+ *
+ * casacore makes an image at its full size and fills it in, so only its
+ * times and locks tell an unfinished one, or whoever writes it with a file of his.
+ *
+ * Only loose parts can be unsettled: what a catalog names, and a finished
+ * image, was put there as a whole.
+ *
+ * Nothing is written to the source, no lock is taken.
+ */
+#ifndef SC_SETTLE_H
+#define SC_SETTLE_H
+
+#include "identity.h"
+#include "scan.h"
+
+#define SC_SETTLE_DEFAULT_NS INT64_C(10000000000)
+
+struct sc_settle_options {
+	int64_t quiet_ns;       /* a part has to be unchanged for so long; 0: times and locks do not matter */
+	const char *ready_file; /* decides in place of the times: see sc_settle_check_ready_file; NULL: none */
+};
+
+/*
+ * What was seen of parts that are too young by their times. A part that stays
+ * as it is while we look is settled too: the storage's clock may be ahead of ours.
+ * Starts as { 0 }; for one product; used by one thread at a time.
+ */
+struct sc_settle_memory {
+	size_t count;
+	struct sc_settle_seen *seen; /* by name */
+};
+
+void sc_settle_forget(struct sc_settle_memory *memory);
+
+struct sc_unsettled {
+	char *name;
+	uint64_t number;
+	char *reason; /* "it changed less than 10 s ago" */
+};
+
+struct sc_settled {
+	struct sc_product product; /* of the settled parts; all strings are those of the product that was looked at */
+	size_t nunsettled;
+	struct sc_unsettled *unsettled; /* by ascending number */
+	struct sc_identity identity;    /* of all settled parts and their names: another one needs another view */
+};
+
+/*
+ * Looks at all parts of `product`, which must outlive the result; the caller calls sc_settled_clear.
+ * `memory` may be NULL. 0 or -ENOMEM; a part that cannot be looked at is settled, for its view to say what is wrong.
+ */
+int sc_settle_look(const struct sc_source *source, const struct sc_product *product,
+		   const struct sc_settle_options *options, struct sc_settle_memory *memory,
+		   struct sc_settled *ret_settled, struct sc_error *err);
+void sc_settled_clear(struct sc_settled *settled);
+
+/*
+ * Whether `pattern` can name the ready files: a path in the source with {part}
+ * (the part's own path), or {n} and perhaps {base} and {ext} as in names.h. -EINVAL: it cannot.
+ */
+int sc_settle_check_ready_file(const char *pattern, struct sc_error *err);
+
+#endif
