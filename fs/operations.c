@@ -12,9 +12,6 @@
 #define KEEP_SECONDS 3600.0
 #define KEEP_ABSENT_SECONDS 1.0
 
-/* Requests that the kernel reads ahead with, for all readers together; they wait for the storage, not for us. */
-#define MAX_BACKGROUND 64
-
 #define XATTR_SOURCE "user.subcubefs.source"
 
 static struct sc_service *service_of(fuse_req_t request)
@@ -33,8 +30,8 @@ static void op_init(void *userdata, struct fuse_conn_info *connection)
 {
 	struct sc_service *service = userdata;
 	connection->max_readahead = SC_KERNEL_READ_AHEAD;
-	connection->max_background = MAX_BACKGROUND;
-	connection->congestion_threshold = MAX_BACKGROUND * 3 / 4;
+	connection->max_background = SC_MAX_BACKGROUND;
+	connection->congestion_threshold = SC_MAX_BACKGROUND * 3 / 4;
 	/* libfuse wants it said twice. */
 	connection->max_read = service->max_read;
 	service->ready(service->context);

@@ -20,6 +20,9 @@
  */
 #define SC_KERNEL_READ_AHEAD (1 << 20)
 
+/* Requests that the kernel reads ahead with, for all readers together; they wait for the storage, not for us. */
+#define SC_MAX_BACKGROUND 64
+
 /* The session's userdata. */
 struct sc_service {
 	const struct sc_source *source;

@@ -121,6 +121,36 @@ def test_the_table_has_a_line_for_every_result_and_says_why_one_is_missing():
     assert report.summary(results) == "2 reached, 1 skipped, 1 ERROR\n"
 
 
+@pytest.mark.parametrize("target, ours, ceiling, of_ceiling, beyond", [
+    (faster(0.5), 4, 2, 0.5, False),        # the peer takes 1
+    (faster(0.5), 4, 3, 0.75, True),
+    (faster(0.5), 1.5, 3, 2, True),
+    (within(1.3), 2, 1.3, 0.65, False),
+    (within(1.3), 2, 1.4, 0.7, True),
+    (faster(None), 2, 4, 2, False),
+])
+def test_the_ceiling_is_compared_with_peer_and_target(target, ours, ceiling, of_ceiling, beyond):
+    result = Result(row(target), [ours] * 3, [1, 1, 1], ceiling=[9 * ceiling, ceiling, ceiling])
+    assert result.of_ceiling() == pytest.approx(of_ceiling)
+    assert result.beyond_ceiling() is beyond
+    assert not Result(row(target), [ours], [1]).beyond_ceiling()
+
+
+def test_the_table_says_what_fuse_allows():
+    results = [Result(row(faster(0.5)), [4], [1], ceiling=[3]), Result(row(faster(0.5)), [1], [1], ceiling=[3]),
+               Result(row(faster(0.5)), [4], [1], ceiling=[2]), Result(row(faster(0.5)), [4], [1])]
+    verdicts = [line.split("|")[-2].strip() for line in report.table(results).splitlines()[2:]]
+    assert verdicts == ["not reached: FUSE allows 0.333", "reached", "not reached", "not reached"]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in report.ceilings(results).splitlines()
+             if line.startswith("| a-row")]
+    assert [line[1:] for line in lines] == [
+        ["at least 0.500", "0.250x the speed", "3.00 s", "0.333x the speed", "0.750", "lower than the target"],
+        ["at least 0.500", "1.00x the speed", "3.00 s", "0.333x the speed", "3.00", "lower than the target"],
+        ["at least 0.500", "0.250x the speed", "2.00 s", "0.500x the speed", "0.500", "allows the target"]]
+    assert report.summary(results) == "1 reached, 3 not reached, of those not reached 1 are beyond what FUSE allows here\n"
+    assert report.ceilings(results[3:]) == ""
+
+
 # ---- the data ----
 
 @pytest.fixture(scope="module")
@@ -223,6 +253,24 @@ def test_slow_storage_shows_the_same_files_and_takes_none(made, tmp_path):
         subprocess.run(["fusermount3", "-u", str(mountpoint)], check=True)
 
 
+@pytest.mark.fuse
+@pytest.mark.parametrize("direct_io", [False, True])
+def test_what_fuse_allows_is_the_same_tree_with_constant_or_the_same_bytes(made, tmp_path, direct_io):
+    tree, mountpoint = made.part(1), tmp_path / "null"
+    mountpoint.mkdir()
+    options = ["-o", "direct_io"] if direct_io else []
+    files = programs.tree(tree)
+    assert files["table.f0_TSM0"] and files["mask0/table.dat"]
+    constant = {path: content and b"Z" * len(content) for path, content in files.items()}
+    for more, expected in (([], constant), (["-p"], files)):
+        done = programs.run([helper("nullfs"), *options, *more, tree, mountpoint])
+        assert done.returncode == 0, done.stderr
+        try:
+            assert programs.tree(mountpoint) == expected
+        finally:
+            subprocess.run(["fusermount3", "-u", str(mountpoint)], check=True)
+
+
 def test_casacores_virtual_concatenation_names_all_parts(made, tmp_path):
     done = programs.run([helper("saveconcat"), tmp_path / "out.image", *made.images()])
     assert done.returncode == 0, done.stderr
@@ -239,9 +287,10 @@ def test_a_tiny_run_writes_its_table(tmp_path):
                          "^(mount|stat|seq-warm|casa-tiles|first-look-casa)$", "--dir", tmp_path / "data"],
                         env=dict(os.environ, SC_BUILD=programs.BUILD, CASA_PYTHON=""), timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
-    rows = {cells[1].strip(): cells[-2].strip() for cells in
+    rows = {cells[1].strip(): cells[-2].strip().split(":")[0] for cells in
             (line.split("|") for line in table.read_text().splitlines()) if len(cells) == 10}
     for name in ("mount", "ls", "stat", "ls-lR", "ls-lR-many", "seq-warm", "mmap-warm", "keep-warm", "casa-tiles"):
         assert rows[name] in ("reached", "not reached", "no target"), rows
     assert rows["first-look-casa"] == "skipped"
+    assert re.search(r"## What FUSE allows(.*\n)*\| mmap-warm \|", table.read_text())
     assert not programs.mountinfo(str(tmp_path / "data" / "mnt"))

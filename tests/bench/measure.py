@@ -58,6 +58,7 @@ class Result:
     ours: list = None
     peer: list = None
     note: str = ""
+    ceiling: list = None    # what a daemon that does nothing gives in our place
     skipped: str = None
     error: str = None
 
@@ -69,6 +70,19 @@ class Result:
         """Of each round."""
         peers = self.peer or [None] * len(self.ours)
         return [self.row.target.ratio(o, p) for o, p in zip(self.ours, peers)]
+
+    def ceiling_ratio(self):
+        """What ratio() would be if we were at the ceiling."""
+        return self.row.target.ratio(statistics.median(self.ceiling), statistics.median(self.peer))
+
+    def of_ceiling(self):
+        """How near to the ceiling we are: 1 is there."""
+        return statistics.median(self.ceiling) / statistics.median(self.ours)
+
+    def beyond_ceiling(self):
+        """Whether the target cannot be reached by any daemon here."""
+        return self.ceiling is not None and self.row.target.value is not None and \
+            not self.row.target.reached(self.ceiling_ratio())
 
     def verdict(self):
         if self.error:

@@ -22,7 +22,7 @@ def look(mnt):
 def sequential_cold(bench):
     machine.need_cold()
     family = bench.data.family()
-    with bench.mount(family.directory) as mnt:
+    with bench.mount(family.directory) as mnt, bench.null_mount(bench.data.native(family), "-p") as null:
         view = mnt.view("cube.image", PIXELS)
         bench.same_bytes([view], family.pixel_files())
 
@@ -31,12 +31,17 @@ def sequential_cold(bench):
             bench.go_cold()
             return machine.timed(["cat", view])
 
+        def through_null():
+            null.remount()
+            bench.go_cold()
+            return machine.timed(["cat", null.view(PIXELS)])
+
         def sources():
             bench.go_cold()
             return machine.timed(["cat", *family.pixel_files()])
 
-        values = bench.alternate({"view": through_mount, "sources": sources})
-    bench.record("seq-cold", values["view"], values["sources"])
+        values = bench.alternate({"view": through_mount, "null": through_null, "sources": sources})
+    bench.record("seq-cold", values["view"], values["sources"], ceiling=values["null"])
 
 
 def read_ahead_kb(path):
@@ -50,7 +55,8 @@ def read_ahead_kb(path):
            faster(0.5)))
 def sequential_sources_warm(bench):
     family = bench.data.family()
-    native = os.path.join(bench.data.native(family), PIXELS)
+    image = bench.data.native(family)
+    native = os.path.join(image, PIXELS)
     direct = bench.has(programs.SUBCUBEFS, "direct_io")
     note = []
 
@@ -61,15 +67,20 @@ def sequential_sources_warm(bench):
                 note[:] = ["the mount's read_ahead_kb is %d" % read_ahead_kb(mnt.path)]
             return bench.read("seq", BLOCK, mnt.view("cube.image", PIXELS))
 
+    def through_null(*options):
+        with bench.null_mount(image, *options) as null:
+            return bench.read("seq", BLOCK, null.view(PIXELS))
+
     with bench.mount(family.directory) as mnt:
         bench.same_bytes([mnt.view("cube.image", PIXELS)], [native])
-    sides = {"view": through_mount, "native": lambda: bench.read("seq", BLOCK, native)}
+    sides = {"view": through_mount, "null": through_null, "native": lambda: bench.read("seq", BLOCK, native)}
     if direct:
         sides["direct_io"] = lambda: through_mount("-o", "direct_io")
+        sides["null direct_io"] = lambda: through_null("-o", "direct_io")
     values = bench.alternate(sides, warm_up=True)
-    bench.record("seq-root", values["view"], values["native"], note[0])
+    bench.record("seq-root", values["view"], values["native"], note[0], values["null"])
     if direct:
-        bench.record("seq-direct", values["direct_io"], values["native"])
+        bench.record("seq-direct", values["direct_io"], values["native"], ceiling=values["null direct_io"])
     else:
         bench.skip("seq-direct", "subcubefs has no -o direct_io")
 
@@ -78,7 +89,8 @@ def sequential_sources_warm(bench):
            faster(0.15)))
 def sequential_ordinary_user(bench):
     family = bench.data.family()
-    native = os.path.join(bench.data.native(family), PIXELS)
+    image = bench.data.native(family)
+    native = os.path.join(image, PIXELS)
     with OrdinaryUser(bench.data.directory) as user, bench.fresh("user-mnt") as mountpoint, \
             bench.fresh("user-cache") as cache:
         user.need_read(family.pixel_files()[0])
@@ -90,27 +102,32 @@ def sequential_ordinary_user(bench):
                 mnt.look()
                 return bench.read("seq", BLOCK, mnt.view("cube.image", PIXELS), user=user)
 
+        def through_null():
+            with bench.null_mount(image, user=user) as null:
+                return bench.read("seq", BLOCK, null.view(PIXELS), user=user)
+
         values = bench.alternate({
             "view": through_mount,
+            "null": through_null,
             "native": lambda: bench.read("seq", BLOCK, native, user=user),
         }, warm_up=True)
-    bench.record("seq-user", values["view"], values["native"])
+    bench.record("seq-user", values["view"], values["native"], ceiling=values["null"])
 
 
 @lines(Row("seq-warm", "sequential read(), mount warm", "the native file, warm", faster(0.5)),
        Row("mmap-warm", "mmap, mount warm", "the native file, warm", faster(0.95)))
 def sequential_warm(bench):
     family = bench.data.family()
-    native = os.path.join(bench.data.native(family), PIXELS)
-    with bench.mount(family.directory) as mnt:
+    image = bench.data.native(family)
+    native = os.path.join(image, PIXELS)
+    with bench.mount(family.directory) as mnt, bench.null_mount(image) as null:
         view = mnt.view("cube.image", PIXELS)
         bench.same_bytes([view], [native])
-        values = bench.alternate({"view": lambda: bench.read("seq", BLOCK, view),
-                                  "native": lambda: bench.read("seq", BLOCK, native)}, warm_up=True)
-        bench.record("seq-warm", values["view"], values["native"])
-        values = bench.alternate({"view": lambda: bench.read("mmap", view),
-                                  "native": lambda: bench.read("mmap", native)}, warm_up=True)
-        bench.record("mmap-warm", values["view"], values["native"])
+        files = {"view": view, "null": null.view(PIXELS), "native": native}
+        for name, *manner in (("seq-warm", "seq", BLOCK), ("mmap-warm", "mmap")):
+            values = bench.alternate({side: lambda manner=manner, file=file: bench.read(*manner, file)
+                                      for side, file in files.items()}, warm_up=True)
+            bench.record(name, values["view"], values["native"], ceiling=values["null"])
 
 
 class SameReads:
@@ -139,32 +156,39 @@ def rounds_of(side, function):
 def random_cold(bench):
     machine.need_cold()
     family = bench.data.family()
-    native = os.path.join(bench.data.native(family), PIXELS)
+    image = bench.data.native(family)
     count = 100 if bench.quick else 400
     reads = SameReads(bench)
-    with bench.mount(family.directory) as mnt:
+    with bench.mount(family.directory) as mnt, bench.null_mount(image, "-p") as null:
 
         def through_mount(seed):
             look(mnt)
             bench.go_cold()
             return reads.read("view", "random", TILE, count, seed, mnt.view("cube.image", PIXELS))
 
+        def through_null(seed):
+            null.remount()
+            bench.go_cold()
+            return reads.read("nullfs", "random", TILE, count, seed, null.view(PIXELS))
+
         def from_native(seed):
             bench.go_cold()
-            return reads.read("native", "random", TILE, count, seed, native)
+            return reads.read("native", "random", TILE, count, seed, os.path.join(image, PIXELS))
 
-        values = bench.alternate(dict([rounds_of("view", through_mount), rounds_of("native", from_native)]))
-    bench.record("random-cold", values["view"], values["native"])
+        values = bench.alternate(dict([rounds_of("view", through_mount), rounds_of("null", through_null),
+                                       rounds_of("native", from_native)]))
+    bench.record("random-cold", values["view"], values["native"], ceiling=values["null"])
 
 
 @lines(Row("random-warm", "random 128 KiB tiles, mount warm", "native, warm", faster(0.4)),
        Row("random-sources-warm", "random 128 KiB tiles, sources warm, mount cold", "native, warm", faster(None)))
 def random_warm(bench):
     family = bench.data.family()
-    native = os.path.join(bench.data.native(family), PIXELS)
+    image = bench.data.native(family)
+    native = os.path.join(image, PIXELS)
     count = family.pixel_bytes() // TILE
     reads = SameReads(bench)
-    with bench.mount(family.directory) as mnt:
+    with bench.mount(family.directory) as mnt, bench.null_mount(image) as null:
         view = mnt.view("cube.image", PIXELS)
 
         def mount_cold(seed):
@@ -174,13 +198,20 @@ def random_warm(bench):
         def native_half(seed):
             return reads.read("native", "random", TILE, count // 2, seed, native)
 
-        values = bench.alternate(dict([rounds_of("view", mount_cold), rounds_of("native", native_half)]), warm_up=True)
-        bench.record("random-sources-warm", values["view"], values["native"])
+        def null_cold(seed):
+            null.remount()
+            return bench.read("random", TILE, count // 2, seed, null.view(PIXELS))
+
+        values = bench.alternate(dict([rounds_of("view", mount_cold), rounds_of("null", null_cold),
+                                       rounds_of("native", native_half)]), warm_up=True)
+        bench.record("random-sources-warm", values["view"], values["native"], ceiling=values["null"])
         bench.same_bytes([view], [native])      # and so both are warm
+        bench.read("seq", BLOCK, null.view(PIXELS))
         values = bench.alternate(dict([
             rounds_of("view", lambda seed: reads.read("view", "random", TILE, count, seed, view)),
+            rounds_of("null", lambda seed: bench.read("random", TILE, count, seed, null.view(PIXELS))),
             rounds_of("native", lambda seed: reads.read("native", "random", TILE, count, seed, native))]))
-        bench.record("random-warm", values["view"], values["native"])
+        bench.record("random-warm", values["view"], values["native"], ceiling=values["null"])
 
 
 @lines(Row("spectrum-cold", "one-pixel spectrum over all parts, sources and mount cold",
@@ -188,21 +219,26 @@ def random_warm(bench):
 def spectrum_cold(bench):
     machine.need_cold()
     family = bench.data.family()
-    native = os.path.join(bench.data.native(family), PIXELS)
+    image = bench.data.native(family)
     reads = SameReads(bench)
-    with bench.mount(family.directory) as mnt:
+
+    def read(side, path):
+        bench.go_cold()
+        return reads.read(side, "strided", family.plane_bytes(), FLOAT, path)
+
+    with bench.mount(family.directory) as mnt, bench.null_mount(image, "-p") as null:
 
         def through_mount():
             look(mnt)
-            bench.go_cold()
-            return reads.read("view", "strided", family.plane_bytes(), FLOAT, mnt.view("cube.image", PIXELS))
+            return read("view", mnt.view("cube.image", PIXELS))
 
-        def from_native():
-            bench.go_cold()
-            return reads.read("native", "strided", family.plane_bytes(), FLOAT, native)
+        def through_null():
+            null.remount()
+            return read("nullfs", null.view(PIXELS))
 
-        values = bench.alternate({"view": through_mount, "native": from_native})
-    bench.record("spectrum-cold", values["view"], values["native"])
+        values = bench.alternate({"view": through_mount, "null": through_null,
+                                  "native": lambda: read("native", os.path.join(image, PIXELS))})
+    bench.record("spectrum-cold", values["view"], values["native"], ceiling=values["null"])
 
 
 LATENCY_MS = 5

@@ -15,6 +15,17 @@ peer's bytes, outside the time.
 
 """
 
+CEILINGS = """
+## What FUSE allows
+
+A daemon has to be asked for what the kernel has not cached, and what it answers goes into pages that the kernel makes for it. How fast that can be
+is measured with `nullfs`, in the same rounds: subcubefs's own session with the same options, which shows the native
+image's tree and answers each read from one buffer of constant bytes without a look at anything; in the cold lines, by
+one `pread` of the native image's file. What is slower than native even then is the kernel's FUSE, libfuse and the change of process. The
+ceiling is nullfs against the line's peer; *ours of it* is nullfs's time divided by ours. Above 1 we are faster: we read ahead, and it does not.
+
+"""
+
 DATA = """
 ## The data
 
@@ -58,25 +69,52 @@ def target(row):
     return "%s %s" % ("at least" if row.target.kind == "faster" else "at most", number(row.target.value))
 
 
+def kind_of_ratio(row):
+    return "x the speed" if row.target.kind == "faster" else "x the time" if row.unit == "s" else "x the bytes"
+
+
 def ratio(result):
     if result.row.target.kind == "below":
         return ""
     ratios = result.ratios()
     spread = "" if len(ratios) == 1 else " (%s .. %s)" % (number(min(ratios)), number(max(ratios)))
-    kind = "x the speed" if result.row.target.kind == "faster" else \
-        "x the time" if result.row.unit == "s" else "x the bytes"
-    return number(result.ratio()) + kind + spread
+    return number(result.ratio()) + kind_of_ratio(result.row) + spread
+
+
+def verdict(result):
+    """With the ceiling, where that is what a line that falls short has to be compared with."""
+    said = result.verdict()
+    if said == "not reached" and result.beyond_ceiling():
+        said += ": FUSE allows " + number(result.ceiling_ratio())
+    return said
+
+
+def markdown(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| %s |\n" % " | ".join(line) for line in lines)
 
 
 def table(results):
-    text = ["| line | what | ours | against | peer | ratio | target | |", "|---|---|---|---|---|---|---|---|"]
+    rows = []
     for result in results:
         row, measured = result.row, result.ours is not None
-        text.append("| " + " | ".join([
+        rows.append([
             row.name, row.what, samples(result.ours, row.unit) if measured else "", row.against,
             samples(result.peer, row.unit) if measured else "", ratio(result) if measured else "", target(row),
-            result.verdict()]) + " |")
-    return "\n".join(text) + "\n"
+            verdict(result)])
+    return markdown(["line", "what", "ours", "against", "peer", "ratio", "target", ""], rows)
+
+
+def ceilings(results):
+    """The lines with a ceiling, or ""."""
+    rows = []
+    for result in (r for r in results if r.ceiling):
+        row, kind = result.row, kind_of_ratio(result.row)
+        rows.append([
+            row.name, target(row), number(result.ratio()) + kind, samples(result.ceiling, row.unit),
+            number(result.ceiling_ratio()) + kind, number(result.of_ceiling()),
+            "" if row.target.value is None else "lower than the target" if result.beyond_ceiling() else "allows the target"])
+    return CEILINGS + markdown(["line", "target", "ours", "nullfs", "the ceiling", "ours of it", ""], rows) if rows else ""
 
 
 def remarks(results):
@@ -89,13 +127,17 @@ def remarks(results):
 def summary(results):
     verdicts = [r.verdict() for r in results]
     counts = [(kind, verdicts.count(kind)) for kind in ("reached", "not reached", "no target", "skipped", "ERROR")]
-    return ", ".join("%d %s" % (n, kind) for kind, n in counts if n) + "\n"
+    said = ["%d %s" % (n, kind) for kind, n in counts if n]
+    beyond = sum(r.verdict() == "not reached" and r.beyond_ceiling() for r in results)
+    if beyond:
+        said.append("of those not reached %d are beyond what FUSE allows here" % beyond)
+    return ", ".join(said) + "\n"
 
 
 def document(results, facts, settings):
     text = HEAD % settings + table(results) + "\n" + summary(results)
     if remarks(results):
         text += "\n" + remarks(results)
-    text += DATA % settings
+    text += ceilings(results) + DATA % settings
     text += "\n## The machine\n\n| | |\n|---|---|\n" + "".join("| %s | %s |\n" % fact for fact in facts)
     return text

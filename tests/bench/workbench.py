@@ -37,8 +37,8 @@ class Bench:
         self.rows = {row.name: row for row in rows}
         self.recorded = {}
 
-    def record(self, name, ours, peer=None, note=""):
-        self.recorded[name] = Result(self.rows[name], ours, peer, note)
+    def record(self, name, ours, peer=None, note="", ceiling=None):
+        self.recorded[name] = Result(self.rows[name], ours, peer, note, ceiling)
 
     def skip(self, name, reason):
         self.recorded[name] = Result(self.rows[name], skipped=reason)
@@ -69,6 +69,10 @@ class Bench:
         if self.has(programs.SUBCUBEFS, "--no-cache"):
             command += ["--cache-dir=" + self.cache] if cached else ["--no-cache"]
         return Mount(command + [source], self.data.path("mnt"), user)
+
+    def null_mount(self, tree, *options, user=None):
+        """What FUSE allows: a mount of `tree` by a daemon that does nothing, or with -p one pread for each read."""
+        return Mount([os.path.join(HELPERS, "nullfs"), *options, tree], self.data.path("null"), user)
 
     def materialize(self, base, out, *options, cached=False):
         """The command that makes OUT.EXT of a family, with a header of its own or one from our cache."""
