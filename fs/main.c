@@ -9,6 +9,7 @@
  * ready is said by the child on the standard error both share.
  */
 #include "catalog.h"
+#include "list.h"
 #include "log.h"
 #include "messages.h"
 #include "mountpoint.h"
@@ -277,6 +278,11 @@ int main(int argc, char **argv)
 	int status = sc_options_parse(argc, argv, &program.options);
 	if (status >= 0)
 		return status;
+	if (program.options.list) {
+		status = sc_list_run(&program.options);
+		sc_options_clear(&program.options);
+		return status;
+	}
 	/* Whoever started us may ignore it; then nobody could be waited for. */
 	signal(SIGCHLD, SIG_DFL);
 	sc_messages_to_log();

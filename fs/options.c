@@ -10,6 +10,7 @@
 
 static const char help_text[] =
     "Usage: subcubefs [OPTIONS] SOURCE MOUNTPOINT\n"
+    "  or:  subcubefs --list [--json] [OPTIONS] SOURCE\n"
     "\n"
     "Shows the subcubes BASE.subcube.N.EXT in the directory SOURCE as whole CASA images\n"
     "MOUNTPOINT/BASE.EXT, read-only and without copying a pixel.\n"
@@ -55,6 +56,8 @@ static const char help_text[] =
     "                       (ro and default_permissions are always set)\n"
     "\n"
     "Information:\n"
+    "      --list           tell what is in SOURCE: shapes, frequencies, beams, missing parts, sizes\n"
+    "      --json           tell it as JSON, for programs (the format: subcubefs-formats(5))\n"
     "  -h, --help           show this help\n"
     "  -V, --version        show the version\n"
     "\n"
@@ -64,7 +67,7 @@ static const char help_text[] =
 #define READAHEAD_DEFAULT ((size_t)32 << 20)
 #define READAHEAD_MAX ((size_t)16 << 30)
 
-enum { OPTION_LOG = 256, OPTION_PATTERN, OPTION_CACHE_DIR, OPTION_NO_CACHE, OPTION_READAHEAD, OPTION_VIEW };
+enum { OPTION_LOG = 256, OPTION_PATTERN, OPTION_CACHE_DIR, OPTION_NO_CACHE, OPTION_READAHEAD, OPTION_LIST, OPTION_JSON, OPTION_VIEW };
 
 static const struct option long_options[] = {
 	{ "foreground", no_argument, NULL, 'f' },
@@ -76,6 +79,8 @@ static const struct option long_options[] = {
 	{ "cache-dir", required_argument, NULL, OPTION_CACHE_DIR },
 	{ "no-cache", no_argument, NULL, OPTION_NO_CACHE },
 	{ "readahead", required_argument, NULL, OPTION_READAHEAD },
+	{ "list", no_argument, NULL, OPTION_LIST },
+	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "missing", required_argument, NULL, OPTION_VIEW },
 	{ "nparts", required_argument, NULL, OPTION_VIEW },
 	{ "nchan", required_argument, NULL, OPTION_VIEW },
@@ -134,6 +139,15 @@ static int reject_option(char **argv, int which)
 
 static int take_operands(int argc, char **argv, struct sc_options *options)
 {
+	if (options->json && !options->list)
+		return sc_options_usage_error("--json goes with --list");
+	if (options->list) {
+		if (argc - optind != 1)
+			return sc_options_usage_error(argc == optind ? "--list: SOURCE is missing"
+								     : "--list: one SOURCE at a time");
+		options->source = argv[optind];
+		return *options->source ? -1 : sc_options_usage_error("SOURCE cannot be empty");
+	}
 	if (argc - optind < 2)
 		return sc_options_usage_error("%s is missing", argc == optind ? "SOURCE" : "MOUNTPOINT");
 	if (argc - optind > 2)
@@ -182,6 +196,12 @@ static int parse(int argc, char **argv, struct sc_options *options)
 			break;
 		case OPTION_NO_CACHE:
 			options->no_cache = true;
+			break;
+		case OPTION_LIST:
+			options->list = true;
+			break;
+		case OPTION_JSON:
+			options->json = true;
 			break;
 		case OPTION_READAHEAD:
 			if (!parse_readahead(optarg, options))

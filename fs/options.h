@@ -14,7 +14,8 @@
 #define SC_EXIT_USAGE 2
 
 struct sc_options {
-	const char *source, *mountpoint; /* in argv */
+	const char *source, *mountpoint; /* in argv; with `list` no mountpoint */
+	bool list, json;                 /* only tell what is in the source */
 	const char *log;                 /* "stderr", "syslog" or a path; never NULL */
 	bool foreground;
 	bool no_cache;

@@ -24,6 +24,8 @@ enum {
 	KEY_NO_CACHE,
 	KEY_MEMORY,
 	KEY_REFLINK,
+	KEY_LIST,
+	KEY_JSON,
 	KEY_VIEW, /* and above: options of the view */
 };
 
@@ -85,6 +87,12 @@ static const struct argp_option option_list[] = {
 	  "Where the headers of views are kept (default: $XDG_CACHE_HOME/subcubefs, else ~/.cache/subcubefs)", 4 },
 	{ "no-cache", KEY_NO_CACHE, NULL, 0, "Keep them nowhere, make them anew", 4 },
 	{ "quiet", 'q', NULL, 0, "Say nothing but errors", 4 },
+	{ NULL, 0, NULL, 0, "Looking before doing:", 6 },
+	{ "list", KEY_LIST, NULL, 0,
+	  "Tell what subcubes are in SOURCE, a directory or DIR/BASE: shapes, frequencies, beams, missing parts, sizes; "
+	  "nothing is written",
+	  6 },
+	{ "json", KEY_JSON, NULL, 0, "Tell it as JSON, for programs (the format: subcubefs-formats(5))", 6 },
 	{ NULL, 0, NULL, 0, "What becomes of the subcubes:", 5 },
 	{ "remove-subcubes", KEY_REMOVE, NULL, 0,
 	  "Remove them once all images are made, read back and compared with them in full (modes paged and "
@@ -251,6 +259,27 @@ static bool parse_storage(int key, const char *argument, struct parsing *parsing
 	}
 }
 
+/* What is told, and how. */
+static bool parse_telling(int key, struct parsing *parsing, struct argp_state *state)
+{
+	struct sc_options *options = &parsing->options;
+	switch (key) {
+	case KEY_LIST:
+		if (options->action != SC_ACTION_MAKE && options->action != SC_ACTION_LIST)
+			argp_error(state, "--list goes with neither --resume nor --undo");
+		options->action = SC_ACTION_LIST;
+		return true;
+	case KEY_JSON:
+		options->json = true;
+		return true;
+	case 'q':
+		options->quiet = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* What is only known once all was read. */
 static void check_options(struct parsing *parsing, struct argp_state *state)
 {
@@ -258,7 +287,9 @@ static void check_options(struct parsing *parsing, struct argp_state *state)
 	if (parsing->is_auto)
 		options->mode = options->remove_parts ? SC_MODE_PAGED : SC_MODE_NOMOVE;
 	if (options->nlisted == 0)
-		argp_error(state, parsing->is_list ? "--images: name them" : "BASE is missing");
+		argp_error(state, parsing->is_list		       ? "--images: name them"
+				  : options->action == SC_ACTION_LIST ? "--list: SOURCE is missing"
+								      : "BASE is missing");
 	if (!parsing->is_list && options->nlisted > 1)
 		argp_error(state, "one BASE at a time; '%s' is one too many", options->listed[1]);
 	if (parsing->is_list && !options->output)
@@ -270,7 +301,10 @@ static void check_options(struct parsing *parsing, struct argp_state *state)
 	if (options->mode != SC_MODE_PAGED && parsing->has_tiling)
 		argp_error(state, "--tiling: a virtual image has the tiles of the subcubes");
 	if (options->action != SC_ACTION_MAKE && (parsing->is_list || options->output || options->remove_parts))
-		argp_error(state, "--resume and --undo go with BASE and --ext only");
+		argp_error(state, "%s with BASE and --ext only",
+			   options->action == SC_ACTION_LIST ? "--list goes" : "--resume and --undo go");
+	if (options->json && options->action != SC_ACTION_LIST)
+		argp_error(state, "--json goes with --list");
 	/* Else the only argument is BASE. */
 	options->base = options->listed[0];
 	if (!parsing->is_list) {
@@ -317,9 +351,6 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 	case KEY_REFLINK:
 		options->reflink = parse_reflink(argument, state);
 		return 0;
-	case 'q':
-		options->quiet = true;
-		return 0;
 	case KEY_CACHE_DIR:
 		if (*argument == 0)
 			argp_error(state, "--cache-dir: expected a directory");
@@ -351,7 +382,7 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		check_options(parsing, state);
 		return 0;
 	default:
-		if (parse_storage(key, argument, parsing, state))
+		if (parse_storage(key, argument, parsing, state) || parse_telling(key, parsing, state))
 			return 0;
 		return key >= KEY_VIEW && key < ARGP_KEY_ARGS ? set_view_option(key, argument, state)
 							      : ARGP_ERR_UNKNOWN;
@@ -360,7 +391,7 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 
 void sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 {
-	static const struct argp parser = { option_list,   parse_one, "BASE\n--images -o OUT IMAGE...",
+	static const struct argp parser = { option_list,   parse_one, "BASE\n--images -o OUT IMAGE...\n--list SOURCE",
 					    documentation, NULL,      NULL,
 					    NULL };
 	struct parsing parsing = { .options = { .view.tiling.mode = SC_TILING_AUTO,

@@ -24,7 +24,7 @@ enum sc_mode {
 	SC_MODE_MOVEVIRTUAL, /* a catalog of the parts, moved into it */
 };
 
-enum sc_action { SC_ACTION_MAKE, SC_ACTION_RESUME, SC_ACTION_UNDO };
+enum sc_action { SC_ACTION_MAKE, SC_ACTION_RESUME, SC_ACTION_UNDO, SC_ACTION_LIST };
 
 /* What each job may hold of pixels. */
 #define SC_OPTIONS_MEMORY_BYTES (UINT64_C(256) << 20)
@@ -32,7 +32,7 @@ enum sc_action { SC_ACTION_MAKE, SC_ACTION_RESUME, SC_ACTION_UNDO };
 
 struct sc_options {
 	enum sc_action action;
-	const char *base; /* with `listed` NULL */
+	const char *base; /* with `listed` NULL; of SC_ACTION_LIST the source */
 	size_t nlisted;
 	char **listed; /* --images: the images one by one */
 	enum sc_mode mode;
@@ -48,6 +48,7 @@ struct sc_options {
 	bool has_pattern;          /* else the known ones */
 	struct sc_pattern pattern; /* of the parts' names */
 	bool overwrite, quiet, no_cache;
+	bool json; /* what is told on standard output is for programs */
 	const char *cache_dir; /* NULL: the user's */
 };
 
