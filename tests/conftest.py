@@ -7,11 +7,12 @@ import subprocess
 import pytest
 
 import families
+import faults
 import judge
 import programs
 import synth
 
-pytest_plugins = ["parity_plugin"]
+pytest_plugins = ["parity_plugin", "faults_plugin"]
 
 
 def pytest_configure(config):
@@ -96,6 +97,21 @@ def mount(tmp_path):
     yield get
     for one in made:
         programs.clean_up(one.path)
+
+
+@pytest.fixture
+def faultfs(tmp_path):
+    """faultfs(directory): a faults.FaultFS that shows the directory; gone at the end of the test, also with hung readers."""
+    started = []
+
+    def start(directory):
+        started.append(faults.FaultFS(directory, tmp_path / ("storage%d" % len(started))))
+        return started[-1].__enter__()
+    yield start
+    for one in started:
+        one.stop()
+        if programs.mountinfo(one.path):
+            subprocess.run(["fusermount3", "-uz", one.path])
 
 
 @pytest.fixture
