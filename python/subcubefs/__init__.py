@@ -1,0 +1,11 @@
+"""The subcubes that a parallel imager leaves, as whole CASA images: written out (concat_subcubes, concat_images),
+mounted (mount), or listed (families). All work is done by the programs subcube-materialize and subcubefs, which have to
+be in PATH.
+"""
+
+from .concat import ConcatError, concat_images, concat_subcubes
+from .mounting import MountError, mount
+
+__version__ = "0.1.0"   # of meson.build; a test compares
+
+__all__ = ["ConcatError", "MountError", "concat_images", "concat_subcubes", "mount"]

@@ -1,0 +1,164 @@
+"""Concatenation of subcubes, called as pclean calls it (pclean.utils.image_concat), by one run of subcube-materialize."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+import warnings
+from typing import Callable, Iterable, Mapping
+
+from .materializer import STATUS_USAGE, Run
+
+log = logging.getLogger("subcubefs")
+
+EXTENSIONS = (".image", ".residual", ".psf", ".model", ".pb", ".image.pbcor", ".mask", ".weight", ".sumwt")
+
+
+class ConcatError(RuntimeError):
+    """Images that were not made; all others are. `failed`: extension (of concat_images: output) -> why."""
+
+    def __init__(self, failed: Mapping[str, str]):
+        self.failed = dict(failed)
+        super().__init__("; ".join("%s: %s" % item for item in self.failed.items()))
+
+    def __reduce__(self):
+        return type(self), (self.failed,)
+
+
+def concat_images(
+    outimage: str,
+    inimages: list[str],
+    axis: int = -1,
+    relax: bool = True,
+    overwrite: bool = True,
+    mode: str = "paged",
+    *,
+    options: Iterable[str] = (),
+) -> None:
+    """Concatenates the images `inimages`, in this order, into `outimage`.
+
+    Args:
+        outimage: The image to make.
+        inimages: The images to concatenate.
+        axis: A pixel axis; less than 0: the spectral axis.
+        relax: Whether headers may differ, with a warning.
+        overwrite: Whether an image that exists is replaced.
+        mode: 'paged', 'nomovevirtual', 'copyvirtual' or 'movevirtual', as for ia.imageconcat.
+        options: More options for subcube-materialize, such as '--tiling=keep'.
+
+    Raises:
+        ConcatError: It was not made.
+    """
+    started = time.monotonic()
+    inimages = [os.fspath(image) for image in inimages]
+    if not inimages:
+        raise ValueError("concat_images: no images to concatenate into %s" % outimage)
+    outimage = os.fspath(outimage)
+    arguments = ["--images", "-o", outimage, "--mode", mode, "--relax" if relax else "--strict"]
+    if axis >= 0:
+        arguments += ["--axis", str(axis)]
+    if overwrite:
+        arguments.append("--overwrite")
+    failed = Run([outimage]).start([*arguments, *options, "--", *inimages]).failures()
+    if failed:
+        raise ConcatError(failed)
+    log.info("Concatenated %d images → %s (mode=%s, %.1fs)", len(inimages), outimage, mode, time.monotonic() - started)
+
+
+def concat_subcubes(
+    base_imagename: str,
+    nparts: int,
+    extensions: list[str] | None = None,
+    mode: str = "paged",
+    max_workers: int = 4,
+    virtual: bool | None = None,
+    _pool_cls=None,
+    *,
+    missing: str = "skip",
+    options: Iterable[str] = (),
+) -> None:
+    """Concatenates BASE.subcube.0.EXT, BASE.subcube.1.EXT, ... into BASE.EXT for each extension of which there are parts.
+
+    Images that exist are replaced, each when its successor is complete.
+
+    Args:
+        base_imagename: BASE, with its directory.
+        nparts: How many parts there should be; others are left out.
+        extensions: Such as ['.image', '.psf']; by default the nine of pclean's.
+        mode: 'paged', 'nomovevirtual', 'copyvirtual' or 'movevirtual', as for ia.imageconcat.
+        max_workers: How many processes copy; 0 or less: one for each processor, at most 8.
+        virtual: Deprecated. True is mode='nomovevirtual'.
+        missing: Missing parts are 'skip'-ped, with a warning, an 'error', or 'blank' channels.
+        options: More options for subcube-materialize, such as '--tiling=keep'.
+
+    `_pool_cls` is pclean's, and without effect: no pool of Python's does the work.
+
+    Raises:
+        ConcatError: Some were not made. The others are, and no part is lost.
+    """
+    if virtual is not None:
+        warnings.warn("concat_subcubes(virtual=...) is deprecated; use mode='nomovevirtual' or mode='paged' instead.",
+                      DeprecationWarning, stacklevel=2)
+        if mode == "paged" and virtual:
+            mode = "nomovevirtual"
+    base = os.fspath(base_imagename)
+    wanted = list(EXTENSIONS if extensions is None else extensions)
+    log.info("Concatenating %d extensions (nparts=%d, mode=%s, max_workers=%d)", len(wanted), nparts, mode, max_workers)
+    started = time.monotonic()
+    counts = _count_parts(base, nparts)
+    images = {base + ext: ext for ext in wanted if ext in counts}
+    if not images:
+        log.warning("No subcube files found for concatenation")
+        return
+
+    def made(image):
+        log.info("Concatenated %d images → %s (mode=%s, %.1fs)", counts[images[image]], image, mode,
+                 time.monotonic() - started)
+
+    def arguments(extensions):
+        return ["--ext", ",".join(extensions), "--nparts", str(nparts), "--mode", mode, "--missing", missing,
+                "--jobs", str(max(max_workers, 0)), "--overwrite", *options, "--", base]
+
+    failed = _materialize(images, arguments, made)
+    for ext, reason in failed.items():
+        log.warning("Failed to concatenate %s: %s", ext, reason)
+    log.info("Concatenation complete: %d/%d extensions in %.1fs", len(images) - len(failed), len(images),
+             time.monotonic() - started)
+    if failed:
+        log.warning("Failed extensions: %s", ", ".join(failed))
+        raise ConcatError(failed)
+
+
+def _count_parts(base: str, nparts: int) -> dict[str, int]:
+    """Extension -> how many of its parts numbered below `nparts` are there. The directory is read once."""
+    directory, name = os.path.split(base)
+    part = re.compile(re.escape(name) + r"\.subcube\.(0|[1-9][0-9]*)(\..+)", re.DOTALL)
+    counts: dict[str, int] = {}
+    try:
+        entries = os.listdir(directory or ".")
+    except FileNotFoundError:
+        entries = []
+    for entry in entries:
+        found = part.fullmatch(entry)
+        if found and int(found.group(1)) < nparts:
+            counts[found.group(2)] = counts.get(found.group(2), 0) + 1
+    return counts
+
+
+def _materialize(images: Mapping[str, str], arguments: Callable[[list[str]], list[str]], made) -> dict[str, str]:
+    """Has `images` made, path -> what the caller calls it; arguments(of those names) is the command line. Returns those
+    that failed: what the caller calls it -> why.
+    """
+    failed: dict[str, str] = {}
+    left = dict(images)
+    while left:
+        run = Run(left, made).start(arguments(list(left.values())))
+        refused = run.status == STATUS_USAGE and len(run.reasons) < len(left) and run.reasons
+        # Nothing was done because of some: once more without them.
+        for image, why in (refused or run.failures()).items():
+            failed[left.pop(image)] = why
+        if not refused:
+            break
+    return failed

@@ -1,0 +1,62 @@
+"""The programs, run as children that never outlive the call."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from typing import Callable
+
+
+def find(name: str) -> str:
+    """The path of a program; FileNotFoundError says what to do."""
+    path = shutil.which(name)
+    if path is None:
+        raise FileNotFoundError(errno.ENOENT, "program of subcubefs not found: install it, or add its directory to PATH",
+                                name)
+    return path
+
+
+def run(command: list[str], on_output: Callable[[str], None], on_message: Callable[[str], None]) -> int:
+    """Runs `command` to its end. Each line of its standard output goes to `on_output`, each of its standard error, from
+    another thread, to `on_message`. Returns the exit status, negative for a signal. When the caller is interrupted, or a
+    function of his raises, the program is stopped first, which removes what it had not completed.
+    """
+    child = None
+    try:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 universal_newlines=True, encoding="utf-8", errors="surrogateescape")
+        messages = threading.Thread(target=_all_messages, args=(child.stderr, on_message), daemon=True)
+        messages.start()
+        _each_line(child.stdout, on_output)
+        messages.join()
+        status = child.wait()
+    except BaseException:
+        if child:
+            _stop(child)
+        raise
+    child.stdout.close()
+    return status
+
+
+def _each_line(stream, function: Callable[[str], None]) -> None:
+    for line in stream:
+        function(line.rstrip("\n"))
+
+
+def _all_messages(stream, function: Callable[[str], None]) -> None:
+    with stream:
+        _each_line(stream, function)
+
+
+def _stop(child: subprocess.Popen) -> None:
+    """Ends a child in order. It may be cleaning up after a signal that the terminal sent to both."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGINT)
+    # A program that writes to what nobody reads would never end.
+    for line in child.stdout:
+        pass
+    child.wait()

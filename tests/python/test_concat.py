@@ -1,0 +1,301 @@
+"""concat_subcubes and concat_images: what pclean's functions of these names do, and what they do not."""
+
+import inspect
+import logging
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+
+import pytest
+
+import judge
+import programs
+import subcubefs
+import synth
+import virtual
+
+
+@pytest.fixture
+def family(tmp_path):
+    """family(counts, extensions): writes one, gives BASE and what its cube must be."""
+    def make(counts=(2, 1, 2), extensions=(".image", ".psf")):
+        parts = synth.run(list(counts), ny=5, nx=6)
+        for ext in extensions:
+            synth.build(str(tmp_path), parts, ext=ext)
+        return str(tmp_path / "cube"), parts
+    return make
+
+
+@pytest.fixture
+def said(caplog):
+    """said(level): the messages that were logged."""
+    caplog.set_level(logging.INFO, logger="subcubefs")
+    return lambda level: [r.getMessage() for r in caplog.records if r.levelno == level]
+
+
+def images(base):
+    return sorted(n for n in os.listdir(os.path.dirname(base)) if ".subcube." not in n)
+
+
+def assert_is_cube_of(parts, path):
+    judge.assert_same(judge.one(path), synth.truth(parts), keys=["shape", "pixels_sha256"])
+
+
+def is_virtual(path):
+    return os.path.exists(os.path.join(path, "imageconcat.json"))
+
+
+# ---- how they are called ----
+
+def test_they_are_called_as_pcleans_are():
+    def positional(function):
+        parameters = inspect.signature(function).parameters.values()
+        return [(p.name, p.default) for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    none = inspect.Parameter.empty
+    assert positional(subcubefs.concat_subcubes) == [
+        ("base_imagename", none), ("nparts", none), ("extensions", None), ("mode", "paged"), ("max_workers", 4),
+        ("virtual", None), ("_pool_cls", None)]
+    assert positional(subcubefs.concat_images) == [
+        ("outimage", none), ("inimages", none), ("axis", -1), ("relax", True), ("overwrite", True), ("mode", "paged")]
+
+
+def test_what_is_there_is_made_and_told(family, said):
+    base, parts = family(extensions=(".image", ".psf", ".alpha"))
+    assert subcubefs.concat_subcubes(base, 3) is None
+    assert images(base) == ["cube.image", "cube.psf"], "the standard products only"
+    for ext in (".image", ".psf"):
+        assert_is_cube_of(parts, base + ext)
+    told = said(logging.INFO)
+    assert told[0] == "Concatenating 9 extensions (nparts=3, mode=paged, max_workers=4)"
+    for ext in (".image", ".psf"):
+        assert any(t.startswith("Concatenated 3 images → %s%s (mode=paged, " % (base, ext)) for t in told)
+    assert told[-1].startswith("Concatenation complete: 2/2 extensions in ") and told[-1].endswith("s")
+    assert said(logging.WARNING) == []
+
+
+def test_extensions_that_are_not_there_are_passed_over(family):
+    base, _ = family()
+    subcubefs.concat_subcubes(base, 3, [".psf", ".residual"])
+    assert images(base) == ["cube.psf"]
+
+
+def test_nothing_there_is_a_warning(tmp_path, said):
+    assert subcubefs.concat_subcubes(str(tmp_path / "cube"), 3) is None
+    assert subcubefs.concat_subcubes(str(tmp_path / "nowhere" / "cube"), 3) is None
+    assert said(logging.WARNING) == ["No subcube files found for concatenation"] * 2
+
+
+def test_images_that_exist_are_replaced(family):
+    base, parts = family(counts=(1, 1))
+    subcubefs.concat_subcubes(base, 1, [".image"])
+    assert_is_cube_of(parts[:1], base + ".image")
+    subcubefs.concat_subcubes(base, 2, [".image"])
+    assert_is_cube_of(parts, base + ".image")
+
+
+def test_base_and_names_may_look_like_options(family, tmp_path, monkeypatch):
+    base, parts = family(extensions=())
+    monkeypatch.chdir(tmp_path)
+    synth.build(str(tmp_path), parts, base="-q")
+    subcubefs.concat_subcubes("-q", 3)
+    subcubefs.concat_images("-v.image", ["-q.subcube.0.image", "-q.subcube.2.image"])
+    assert_is_cube_of(parts, str(tmp_path / "-q.image"))
+    assert_is_cube_of([parts[0], parts[2]], str(tmp_path / "-v.image"))
+
+
+@pytest.mark.parametrize("workers", [1, 4, 0, -3])
+def test_any_number_of_workers(family, workers):
+    base, parts = family()
+    subcubefs.concat_subcubes(base, 3, max_workers=workers)
+    assert_is_cube_of(parts, base + ".image")
+
+
+# ---- modes ----
+
+@pytest.mark.parametrize("mode", ["paged", "nomovevirtual", "copyvirtual", "movevirtual"])
+def test_modes(family, mode):
+    base, parts = family()
+    subcubefs.concat_subcubes(base, 3, mode=mode)
+    assert is_virtual(base + ".image") == (mode != "paged")
+    describe = judge.one if mode == "paged" else virtual.one
+    judge.assert_same(describe(base + ".image"), synth.truth(parts), keys=["shape", "pixels_sha256"])
+    assert os.path.exists(base + ".subcube.0.image") == (mode != "movevirtual")
+
+
+@pytest.mark.parametrize("value, mode, is_catalog", [(True, {}, True), (False, {}, False),
+                                                       (False, {"mode": "nomovevirtual"}, True)])
+def test_virtual_is_deprecated(family, value, mode, is_catalog):
+    base, _ = family()
+    with pytest.warns(DeprecationWarning, match="use mode='nomovevirtual' or mode='paged'"):
+        subcubefs.concat_subcubes(base, 3, [".image"], virtual=value, **mode)
+    assert is_virtual(base + ".image") == is_catalog
+
+
+def test_without_virtual_nothing_is_deprecated(family):
+    base, _ = family()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        subcubefs.concat_subcubes(base, 3)
+
+
+# ---- missing parts ----
+
+def test_missing_parts_are_skipped_with_a_warning(family, said):
+    base, parts = family(counts=(1, 1, 1))
+    shutil.rmtree(base + ".subcube.1.image")
+    subcubefs.concat_subcubes(base, 3)
+    assert_is_cube_of([parts[0], parts[2]], base + ".image")
+    assert_is_cube_of(parts, base + ".psf")
+    assert any("cube.subcube.1.image is missing" in text for text in said(logging.WARNING))
+
+
+def test_missing_parts_can_be_an_error(family):
+    base, parts = family(counts=(1, 1, 1))
+    shutil.rmtree(base + ".subcube.1.image")
+    with pytest.raises(subcubefs.ConcatError, match="cube.subcube.1.image") as caught:
+        subcubefs.concat_subcubes(base, 3, missing="error")
+    assert list(caught.value.failed) == [".image"]
+    assert images(base) == ["cube.psf"]
+
+
+def test_parts_of_an_earlier_run_are_left_out(family):
+    base, parts = family(counts=(1, 1, 1))
+    subcubefs.concat_subcubes(base, 2)
+    assert_is_cube_of(parts[:2], base + ".image")
+
+
+# ---- failures ----
+
+def test_a_failed_extension_raises_after_the_others_are_made(family, said):
+    base, parts = family(extensions=(".image", ".image.pbcor", ".psf"))
+    os.unlink(base + ".subcube.1.image/table.f0")
+    with pytest.raises(subcubefs.ConcatError) as caught:
+        subcubefs.concat_subcubes(base, 3)
+    assert list(caught.value.failed) == [".image"]
+    assert "cube.subcube.1.image" in caught.value.failed[".image"]
+    assert images(base) == ["cube.image.pbcor", "cube.psf"]
+    assert_is_cube_of(parts, base + ".psf")
+    told = said(logging.WARNING)
+    assert told[0].startswith("Failed to concatenate .image: ") and "cube.subcube.1.image" in told[0]
+    assert told[-1] == "Failed extensions: .image"
+    assert said(logging.INFO)[-1].startswith("Concatenation complete: 2/3 extensions in ")
+
+
+def test_an_output_that_cannot_be_replaced_fails_alone(family):
+    base, parts = family()
+    with open(base + ".psf", "w") as stream:
+        stream.write("somebody's")
+    with pytest.raises(subcubefs.ConcatError) as caught:
+        subcubefs.concat_subcubes(base, 3)
+    assert list(caught.value.failed) == [".psf"]
+    assert_is_cube_of(parts, base + ".image")
+    assert programs.whole(base + ".psf") == b"somebody's"
+
+
+def test_when_nothing_can_be_done_all_have_failed(family):
+    base, _ = family()
+    with pytest.raises(subcubefs.ConcatError, match="nonsense") as caught:
+        subcubefs.concat_subcubes(base, 3, mode="nonsense")
+    assert sorted(caught.value.failed) == [".image", ".psf"]
+
+
+def test_the_error_can_be_sent_from_a_worker():
+    error = pickle.loads(pickle.dumps(subcubefs.ConcatError({".psf": "gone"})))
+    assert isinstance(error, RuntimeError) and error.failed == {".psf": "gone"} and str(error) == ".psf: gone"
+
+
+def test_without_the_program_the_error_says_what_to_do(family, monkeypatch):
+    base, _ = family()
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(FileNotFoundError, match="PATH.*subcube-materialize"):
+        subcubefs.concat_subcubes(base, 3)
+
+
+def test_an_interrupt_stops_the_program_first(family, tmp_path):
+    """A program of that name that would never end by itself tells when it is interrupted."""
+    base, _ = family()
+    tool = tmp_path / "bin" / "subcube-materialize"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\ntrap 'echo stopped >%s/stopped; exit 130' INT\n"
+                    "echo subcube-materialize: warning: started >&2\n"
+                    "while :; do sleep 0.05; done\n" % tmp_path)
+    tool.chmod(0o755)
+    code = "import subcubefs; subcubefs.concat_subcubes(%r, 3)" % base
+    env = dict(os.environ, PATH="%s:%s" % (tool.parent, os.environ["PATH"]),
+               PYTHONPATH=os.path.join(programs.ROOT, "python"))
+    child = subprocess.Popen([sys.executable, "-c", code], env=env, stderr=subprocess.PIPE, text=True)
+    assert child.stderr.readline() == "started\n"
+    child.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in child.communicate(timeout=60)[1]
+    assert (tmp_path / "stopped").exists()
+
+
+def test_calls_from_threads_do_not_disturb_each_other(family):
+    base, parts = family(extensions=(".image", ".psf", ".pb"))
+    errors = []
+
+    def work(ext):
+        try:
+            subcubefs.concat_subcubes(base, 3, [ext])
+        except Exception as error:    # seen by the test's own thread
+            errors.append(error)
+    threads = [threading.Thread(target=work, args=(ext,)) for ext in (".image", ".psf", ".pb")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert images(base) == ["cube.image", "cube.pb", "cube.psf"]
+
+
+# ---- concat_images ----
+
+def test_images_in_the_order_given(family, tmp_path, said):
+    base, parts = family(counts=(1, 2))
+    out = str(tmp_path / "new")
+    names = [base + ".subcube.%d.image" % n for n in (0, 1)]
+    assert subcubefs.concat_images(out, names) is None
+    assert_is_cube_of(parts, out)
+    assert said(logging.INFO)[-1].startswith("Concatenated 2 images → %s (mode=paged, " % out)
+
+
+def test_an_image_that_exists_is_replaced_unless_told_otherwise(family, tmp_path):
+    base, parts = family(counts=(1, 2))
+    out = str(tmp_path / "new")
+    subcubefs.concat_images(out, [base + ".subcube.0.image"])
+    with pytest.raises(subcubefs.ConcatError, match="exists") as caught:
+        subcubefs.concat_images(out, [base + ".subcube.1.image"], overwrite=False)
+    assert list(caught.value.failed) == [out]
+    assert_is_cube_of(parts[:1], out)
+    subcubefs.concat_images(out, [base + ".subcube.1.image"])
+    assert_is_cube_of(parts[1:], out)
+
+
+def test_an_axis_of_ones_own(family, tmp_path):
+    base, parts = family(counts=(2, 2))
+    out = str(tmp_path / "new")
+    subcubefs.concat_images(out, [base + ".subcube.%d.image" % n for n in (0, 0)], axis=1)
+    assert judge.one(out)["shape"] == [6, 10, 1, 2]
+
+
+def test_strict_is_an_error_where_headers_differ(tmp_path):
+    parts = synth.run([1, 1], ny=5, nx=6)
+    parts[1].unit = "K"
+    synth.build(str(tmp_path), parts)
+    names = [str(tmp_path / synth.name(n)) for n in (0, 1)]
+    subcubefs.concat_images(str(tmp_path / "new"), names)
+    with pytest.raises(subcubefs.ConcatError):
+        subcubefs.concat_images(str(tmp_path / "other"), names, relax=False)
+    assert not os.path.exists(str(tmp_path / "other"))
+
+
+def test_more_options(family, tmp_path):
+    base, parts = family(counts=(1, 1, 1))
+    shutil.rmtree(base + ".subcube.1.image")
+    subcubefs.concat_subcubes(base, 3, [".image"], options=["--missing=blank"])
+    assert judge.one(base + ".image")["shape"][-1] == 3
