@@ -12,9 +12,11 @@ from casatools import image
 
 def concat(outfile, paths, mode):
     tool = image()
-    tool.imageconcat(outfile=outfile, infiles=paths, axis=-1, relax=True, tempclose=False, overwrite=True,
-                     reorder=False, mode=mode)
-    shape = [int(n) for n in tool.shape()]
+    made = tool.imageconcat(outfile=outfile, infiles=paths, axis=-1, relax=True, tempclose=False, overwrite=True,
+                            reorder=False, mode=mode)
+    # The tool itself may stay without an image: the call gives one that has it.
+    shape = [int(n) for n in made.shape()]
+    made.done()
     tool.done()
     return shape
 
