@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ioutil.h"
+#include "names.h"
 
 #define MAGIC "subcubefs-move 1 "
 #define CHECKSUM_DIGITS 16
@@ -187,21 +188,33 @@ int sc_movejournal_report(const char *path, struct sc_error *err)
 	    path);
 }
 
+/*
+ * Whether parts of `base`, of anything when it is NULL, may be moved into the
+ * directory `name`. Not into a loose part: to look into each of them would cost
+ * more than all that is read of them.
+ */
+static bool may_be_moved_into(const char *name, const char *base)
+{
+	size_t length = base ? strlen(base) : 0;
+	if (base && (strncmp(name, base, length) != 0 || name[length] != '.'))
+		return false;
+	struct sc_name_parts part;
+	bool is_part = sc_pattern_match(sc_names_known(0), name, &part);
+	return !is_part || (base && part.base_length != length);
+}
+
 int sc_movejournal_find(int dirfd, const char *directory, const char *base, struct sc_error *err)
 {
 	sc_autoclosedir DIR *dir = NULL;
 	int rc = sc_io_open_directory(dirfd, ".", 0, &dir);
 	if (rc < 0)
 		return sc_error_errno(err, rc, "%s: cannot read the directory", directory);
-	size_t length = base ? strlen(base) : 0;
 	struct dirent *entry;
 	while (rc == 0 && (errno = 0, entry = readdir(dir))) {
 		const char *name = entry->d_name;
 		if (name[0] == '.' || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN))
 			continue;
-		if (base && (strncmp(name, base, length) != 0 || name[length] != '.'))
-			continue;
-		if (!sc_movejournal_is_unfinished(dirfd, name))
+		if (!may_be_moved_into(name, base) || !sc_movejournal_is_unfinished(dirfd, name))
 			continue;
 		sc_autofree char *path = NULL;
 		if (asprintf(&path, "%s/%s", directory, name) < 0)

@@ -52,7 +52,7 @@ int sc_movejournal_report(const char *path, struct sc_error *err);
 
 /*
  * Looks for such directories BASE.* in a directory, all when `base` is NULL; reports the first as DIRECTORY/NAME. 0:
- * there is none.
+ * there is none. A directory that is named as a loose part of `base` is none of them.
  */
 int sc_movejournal_find(int dirfd, const char *directory, const char *base, struct sc_error *err);
 

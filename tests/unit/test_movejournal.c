@@ -113,6 +113,21 @@ static void unfinished_images_are_found(void **state)
 	assert_int_equal(sc_movejournal_find(fd, "DIR", NULL, &err), -EINPROGRESS);
 }
 
+/* In a directory of thousands of parts, to look into each costs more than all that is read of them. */
+static void parts_of_the_family_are_not_looked_into(void **state)
+{
+	(void)state;
+	struct sc_error err = { 0 };
+	assert_int_equal(mkdir("run", 0777), 0);
+	assert_int_equal(mkdir("run/cube.subcube.5.image", 0777), 0);
+	close(open("run/cube.subcube.5.image/" SC_MOVEJOURNAL_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+	sc_autoclose int fd = open("run", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(sc_movejournal_find(fd, "run", NULL, &err), 0);
+	assert_int_equal(sc_movejournal_find(fd, "run", "cube", &err), 0);
+	/* It is the image of a family of its own. */
+	assert_int_equal(sc_movejournal_find(fd, "run", "cube.subcube.5", &err), -EINPROGRESS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +136,7 @@ int main(void)
 		cmocka_unit_test(names_that_lead_elsewhere_are_refused),
 		cmocka_unit_test(names_that_are_no_text_are_refused),
 		cmocka_unit_test(unfinished_images_are_found),
+		cmocka_unit_test(parts_of_the_family_are_not_looked_into),
 	};
 	return cmocka_run_group_tests(tests, make_top, remove_top);
 }
