@@ -4,8 +4,9 @@ be in PATH.
 """
 
 from .concat import ConcatError, concat_images, concat_subcubes
+from .listing import SourceError, families
 from .mounting import MountError, mount
 
 __version__ = "0.1.0"   # of meson.build; a test compares
 
-__all__ = ["ConcatError", "MountError", "concat_images", "concat_subcubes", "mount"]
+__all__ = ["ConcatError", "MountError", "SourceError", "concat_images", "concat_subcubes", "families", "mount"]

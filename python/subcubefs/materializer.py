@@ -12,7 +12,8 @@ log = logging.getLogger("subcubefs")
 
 PROGRAM = "subcube-materialize"
 
-STATUS_USAGE = 2    # nothing was done
+STATUS_USAGE = 2        # nothing was done
+STATUS_NOT_FOUND = 3    # no parts
 
 _DONE = re.compile(r"(?P<image>.*): done, [^/]*", re.DOTALL)
 _MESSAGE = re.compile(r"subcube-materialize: (?P<level>error|warning): (?P<text>.*)", re.DOTALL)
