@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "ioutil.h"
+#include "readback.h"
 
 /* A signal and the display of progress wait for one of these. */
 #define RANGE_BYTES ((size_t)64 << 20)
@@ -217,18 +218,17 @@ static int differ(const struct entry *entry)
 
 static int compare_files(const struct entry *entry, int from_fd, const struct stat *st, int to_fd)
 {
-	size_t half = entry->copy->buffer_bytes / 2;
-	uint8_t *wanted = entry->copy->buffer, *got = wanted + half;
+	uint8_t *wanted = entry->copy->buffer;
 	uint64_t size = (uint64_t)st->st_size;
-	posix_fadvise(to_fd, 0, 0, POSIX_FADV_DONTNEED);
+	sc_readback_begin(to_fd);
 	for (uint64_t done = 0; done < size;) {
-		size_t count = size - done < half ? (size_t)(size - done) : half;
+		size_t most = entry->copy->buffer_bytes, count = size - done < most ? (size_t)(size - done) : most;
 		int rc = sc_io_pread_full(from_fd, wanted, count, done);
 		if (rc == 0)
-			rc = sc_io_pread_full(to_fd, got, count, done);
+			rc = sc_readback_compare(to_fd, wanted, count, done);
 		if (rc < 0)
 			return fail(entry, rc, "cannot read it back");
-		if (memcmp(wanted, got, count) != 0)
+		if (rc > 0)
 			return differ(entry);
 		done += count;
 		rc = advance(entry, count);

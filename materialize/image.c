@@ -10,6 +10,7 @@
 #include "log.h"
 #include "move.h"
 #include "partcheck.h"
+#include "partlock.h"
 
 static enum sc_mode mode_of(const struct sc_image *image)
 {
@@ -95,6 +96,18 @@ static int create_virtual(struct sc_image *image, struct sc_error *err)
 	return rc;
 }
 
+int sc_image_lock(struct sc_image *image, struct sc_error *err)
+{
+	const struct sc_view *view = image->view;
+	bool takes = mode_of(image) == SC_MODE_MOVEVIRTUAL || image->options->remove_parts;
+	int rc = sc_output_lock(&image->output, err);
+	for (size_t i = 0; rc == 0 && image->part_fd < 0 && i < view->nparts; i++) {
+		if (!view->parts[i].blank)
+			rc = sc_partlock_take(view->source->dirfd, view->parts[i].name, takes, &image->part_fd, err);
+	}
+	return rc;
+}
+
 int sc_image_create(struct sc_image *image, struct sc_error *err)
 {
 	int rc = sc_output_create(&image->output, err);
@@ -153,9 +166,13 @@ int sc_image_complete(const struct sc_image *image, struct sc_error *err)
 		rc = sc_write_sync(&image->write, image->path, err);
 	if (rc == 0)
 		rc = sc_output_sync(&image->output, err);
-	if (rc == 0 && image->is_created && image->options->remove_parts)
-		sc_write_forget(&image->write);
 	return rc;
+}
+
+void sc_image_read_back(const struct sc_image *image)
+{
+	if (image->is_created)
+		sc_write_read_back(&image->write);
 }
 
 int sc_image_compare(const struct sc_image *image, struct sc_error *err)
@@ -194,8 +211,8 @@ static int move_parts(struct sc_image *image, struct sc_error *err)
 void sc_image_commit(struct sc_image *image)
 {
 	struct sc_error *err = &image->error;
-	int rc = 0;
-	if (image->is_created) {
+	int rc = sc_partcheck_all(image->view, err);
+	if (rc == 0 && image->is_created) {
 		image->is_created = false;
 		rc = sc_write_close(&image->write, image->path, err);
 	}
@@ -217,6 +234,8 @@ void sc_image_discard(struct sc_image *image)
 	image->is_created = false;
 	if (image->is_opened)
 		sc_output_discard(&image->output);
+	if (image->part_fd >= 0)
+		close(sc_steal_fd(&image->part_fd));
 }
 
 void sc_image_close(struct sc_image *image)
@@ -224,5 +243,7 @@ void sc_image_close(struct sc_image *image)
 	if (image->is_opened)
 		sc_output_close(&image->output);
 	image->is_opened = false;
+	if (image->part_fd >= 0)
+		close(sc_steal_fd(&image->part_fd));
 	sc_partlist_clear(&image->parts);
 }

@@ -23,6 +23,7 @@ struct sc_image {
 	const struct sc_view *view; /* NULL: could not be built */
 	struct sc_output output;
 	bool is_opened; /* output */
+	int part_fd;    /* the parts' lock, or -1 */
 	struct sc_write write;
 	bool is_created;          /* write, in mode paged */
 	struct sc_partlist parts; /* in the virtual modes */
@@ -41,19 +42,25 @@ bool sc_image_is_pending(const struct sc_image *image);
 /* Room that it takes on disk, roughly from above; 0 when that is not known. */
 uint64_t sc_image_bytes_needed(const struct sc_image *image);
 
+/* The output, and its parts. -EBUSY: another process works on one of them. */
+int sc_image_lock(struct sc_image *image, struct sc_error *err);
+
 int sc_image_create(struct sc_image *image, struct sc_error *err);
 
 /* In a child: does a task, or with copier->compare checks that what it made is on disk. */
 int sc_image_run_task(const struct sc_image *image, struct sc_copier *copier, const struct sc_plan_task *task,
 		      struct sc_error *err);
 
-/* All tasks are done: checks that the parts were not changed meanwhile, and syncs. */
+/* All tasks are done: syncs. */
 int sc_image_complete(const struct sc_image *image, struct sc_error *err);
+
+/* Before all tasks are done again to compare: what is read of the image comes from the storage from now on. */
+void sc_image_read_back(const struct sc_image *image);
 
 /* All tasks were done again to compare: compares what is no task, the small files. */
 int sc_image_compare(const struct sc_image *image, struct sc_error *err);
 
-/* Gives it its final name; on failure it is discarded and image->error tells why. */
+/* Gives it its final name, unless a part was changed meanwhile; on failure it is discarded and image->error tells why. */
 void sc_image_commit(struct sc_image *image);
 
 /* Takes back what is under way. */

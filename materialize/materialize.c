@@ -10,6 +10,7 @@
 
 #include "image.h"
 #include "input.h"
+#include "locking.h"
 #include "log.h"
 #include "plan.h"
 #include "pool.h"
@@ -86,6 +87,7 @@ static enum sc_status open_outputs(struct run *run)
 		struct sc_image *image = &run->images[i];
 		struct sc_error err = { 0 };
 		image->options = run->options;
+		image->part_fd = -1;
 		image->path = run->input.images[i].output;
 		image->ext = run->input.images[i].product->ext;
 		int rc = sc_output_open(image->path, run->options->overwrite, &image->output, &err);
@@ -127,16 +129,17 @@ static enum sc_status build_views(struct run *run)
 	return SC_STATUS_DONE;
 }
 
-/* All or none: a run that does half of what another one does helps nobody. */
-static enum sc_status lock_outputs(struct run *run)
+/* With --wait, BUSY comes when they are free, to look at everything anew; *ret_signal asked to stop in between. */
+static enum sc_status lock_outputs(struct run *run, int *ret_signal)
 {
 	enum sc_status status = SC_STATUS_DONE;
-	for (size_t i = 0; i < run->nimages && status == SC_STATUS_DONE; i++) {
-		struct sc_image *image = &run->images[i];
-		if (sc_image_is_pending(image) && sc_output_lock(&image->output, &image->error) == -EBUSY) {
-			sc_log(SC_LOG_ERROR, "%s", image->error.text);
-			status = SC_STATUS_BUSY;
-		}
+	struct sc_error err = { 0 };
+	if (sc_lock_images(run->images, run->nimages, &err) < 0) {
+		sc_log(run->options->wait ? SC_LOG_WARNING : SC_LOG_ERROR, "%s%s", err.text,
+		       run->options->wait ? ": waiting for its end" : "; --wait waits for its end");
+		if (run->options->wait)
+			*ret_signal = sc_lock_wait(run->images, run->nimages);
+		return SC_STATUS_BUSY;
 	}
 	for (size_t i = 0; i < run->nimages && status == SC_STATUS_DONE; i++) {
 		struct sc_image *image = &run->images[i];
@@ -252,8 +255,8 @@ static void image_finished(void *context, unsigned output, const struct sc_error
 		return;
 	}
 	image->is_complete = true;
-	/* What the parts are removed for must be read back first. */
-	if (!run->options->remove_parts || run->comparing)
+	/* Parts that go, an image that is replaced: only for what was read back. */
+	if (!run->options->verify || run->comparing)
 		commit(run, image);
 }
 
@@ -307,31 +310,16 @@ static int run_tasks(struct run *run)
 	return rc > 0 ? rc : 0;
 }
 
-static bool are_all_complete(const struct run *run)
-{
-	for (size_t i = 0; i < run->nimages; i++) {
-		if (!run->images[i].is_complete || run->images[i].error.code)
-			return false;
-	}
-	return true;
-}
-
 /* Copies what can be copied; returns a signal that asked to stop, or 0. */
 static int copy_images(struct run *run)
 {
 	int number = run_tasks(run);
-	if (number || !run->options->remove_parts)
+	if (number || !run->options->verify)
 		return number;
-	if (are_all_complete(run)) {
-		run->comparing = true;
-		return run_tasks(run);
-	}
-	/* Parts are kept: nothing needs to be read back. */
-	for (size_t i = 0; i < run->nimages; i++) {
-		if (run->images[i].is_complete)
-			commit(run, &run->images[i]);
-	}
-	return 0;
+	for (size_t i = 0; i < run->nimages; i++)
+		sc_image_read_back(&run->images[i]);
+	run->comparing = true;
+	return run_tasks(run);
 }
 
 /* Images that only name or move parts: one after the other, there is nothing to copy. */
@@ -341,8 +329,8 @@ static int finish_images(struct run *run)
 		struct sc_image *image = &run->images[i];
 		if (!sc_image_is_pending(image))
 			continue;
-		int number = sc_signals_wait(0);
-		if (number && number != SIGCHLD)
+		int number = sc_signals_stopped(0);
+		if (number)
 			return number;
 		if (sc_image_complete(image, &image->error) == 0)
 			commit(run, image);
@@ -407,13 +395,13 @@ static int write_images(struct run *run)
 {
 	sc_signals_block();
 	raise_file_limit();
-	int status = lock_outputs(run), number = 0;
+	int number = 0, status = lock_outputs(run, &number);
 	if (status == SC_STATUS_DONE) {
 		check_space(run);
 		create_images(run);
 		/* Allocating may have taken a while. */
-		number = sc_signals_wait(0);
-		if (number == 0 || number == SIGCHLD)
+		number = sc_signals_stopped(0);
+		if (number == 0)
 			number = run->options->mode == SC_MODE_PAGED || run->options->mode == SC_MODE_COPYVIRTUAL
 				     ? copy_images(run)
 				     : finish_images(run);
@@ -444,7 +432,7 @@ static int find_input(struct run *run)
 	return SC_STATUS_DONE;
 }
 
-int sc_materialize(const struct sc_options *options)
+static int attempt(const struct sc_options *options)
 {
 	struct run run = { .options = options, .input.source.dirfd = -1 };
 	sc_signals_exit_at_once();
@@ -462,5 +450,14 @@ int sc_materialize(const struct sc_options *options)
 	sc_plan_clear(&run.plan);
 	sc_views_clear(&run.views);
 	sc_input_clear(&run.input);
+	return status;
+}
+
+int sc_materialize(const struct sc_options *options)
+{
+	int status;
+	do
+		status = attempt(options);
+	while (status == SC_STATUS_BUSY && options->wait);
 	return status;
 }

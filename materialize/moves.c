@@ -9,8 +9,12 @@
 #include "imageconcat.h"
 #include "log.h"
 #include "move.h"
+#include "partlock.h"
 #include "progress.h"
 #include "signals.h"
+
+/* How often one that others work on is tried again. */
+#define POLL_MS 200
 
 /* The names of images in a directory. */
 struct names {
@@ -115,19 +119,33 @@ static int find_images(const struct sc_options *options, const char *directory, 
 	return 0;
 }
 
-static int work_on(const struct sc_options *options, const char *path, struct sc_error *err)
+/* The first part is at one of its two places. */
+static int lock_parts(const struct sc_move *move, int *ret_fd, struct sc_error *err)
+{
+	const struct sc_moved_part *first = &move->journal.parts[0];
+	int rc = sc_partlock_take(move->output->parent_fd, first->from, true, ret_fd, err);
+	return rc < 0 || *ret_fd >= 0 ? rc : sc_partlock_take(move->image_fd, first->name, true, ret_fd, err);
+}
+
+/* *ret_busy: others are at work on it, nothing was done. */
+static int work_on(const struct sc_options *options, const char *path, bool *ret_busy, struct sc_error *err)
 {
 	struct sc_output output;
 	struct sc_move move;
+	sc_autoclose int part_fd = -1;
 	int rc = sc_output_open_existing(path, &output, err);
 	if (rc < 0)
 		return rc;
 	rc = sc_output_lock(&output, err);
+	*ret_busy = rc == -EBUSY;
 	if (rc == 0) {
 		rc = sc_move_open(&output, &move, err);
 		if (rc == 0) {
-			rc = options->action == SC_ACTION_RESUME ? sc_move_forward(&move, err)
-								 : sc_move_back(&move, err);
+			rc = lock_parts(&move, &part_fd, err);
+			*ret_busy = rc == -EBUSY;
+			if (rc == 0)
+				rc = options->action == SC_ACTION_RESUME ? sc_move_forward(&move, err)
+									 : sc_move_back(&move, err);
 			sc_move_close(&move);
 		}
 		/* What NAME was before stays with what is unfinished. */
@@ -140,7 +158,8 @@ static int work_on(const struct sc_options *options, const char *path, struct sc
 	return rc;
 }
 
-static int work_on_all(const struct sc_options *options, const char *directory, const struct names *names)
+static int work_on_all(const struct sc_options *options, const char *directory, const struct names *names,
+		       bool *is_told)
 {
 	struct sc_progress progress;
 	size_t ndone = 0;
@@ -148,25 +167,33 @@ static int work_on_all(const struct sc_options *options, const char *directory, 
 	sc_progress_start(&progress, options->quiet);
 	for (size_t i = 0; i < names->count; i++) {
 		struct sc_error err = { 0 };
+		bool busy = false;
+		int number = sc_signals_stopped(0);
+		/* One that is begun is finished. */
+		if (number)
+			return 128 + number;
 		sc_autofree char *path = NULL;
 		if (asprintf(&path, "%s%s%s", strcmp(directory, ".") == 0 ? "" : directory,
 			     strcmp(directory, ".") == 0 ? "" : "/", names->items[i]) < 0)
 			path = NULL;
-		int rc = path ? work_on(options, path, &err) : sc_error_errno(&err, -ENOMEM, "%s", names->items[i]);
-		if (rc < 0)
+		int rc = path ? work_on(options, path, &busy, &err) : sc_error_errno(&err, -ENOMEM, "%s", names->items[i]);
+		if (busy && options->wait && !*is_told)
+			sc_log(SC_LOG_WARNING, "%s: waiting for its end", err.text);
+		else if (rc < 0 && !(busy && options->wait))
 			sc_log(SC_LOG_ERROR, "%s", err.text);
-		else
+		else if (rc == 0)
 			sc_progress_line(&progress, "%s: %s", path,
 					 options->action == SC_ACTION_RESUME ? "finished" : "taken apart");
 		ndone += rc == 0;
-		is_busy = is_busy || rc == -EBUSY;
+		is_busy = is_busy || busy;
+		*is_told = *is_told || busy;
 	}
 	if (is_busy)
 		return SC_STATUS_BUSY;
 	return ndone == names->count ? SC_STATUS_DONE : SC_STATUS_FAILED;
 }
 
-int sc_moves_run(const struct sc_options *options)
+static int attempt(const struct sc_options *options, bool *is_told)
 {
 	sc_autonames struct names names = { 0 };
 	struct sc_error err = { 0 };
@@ -193,5 +220,18 @@ int sc_moves_run(const struct sc_options *options)
 		return SC_STATUS_NOT_FOUND;
 	}
 	sc_signals_block();
-	return work_on_all(options, directory, &names);
+	return work_on_all(options, directory, &names, is_told);
+}
+
+int sc_moves_run(const struct sc_options *options)
+{
+	bool is_told = false;
+	for (;;) {
+		int number, status = attempt(options, &is_told);
+		if (status != SC_STATUS_BUSY || !options->wait)
+			return status;
+		number = sc_signals_stopped(POLL_MS);
+		if (number)
+			return 128 + number;
+	}
 }

@@ -13,6 +13,8 @@
 enum {
 	KEY_TILING = 256,
 	KEY_OVERWRITE,
+	KEY_VERIFY,
+	KEY_WAIT,
 	KEY_PATTERN,
 	KEY_IMAGES,
 	KEY_TEMPCLOSE,
@@ -37,13 +39,15 @@ static const char documentation[] =
     "\vBASE is DIR/NAME, as in run/cube for run/cube.subcube.0.image and so on. It may also be one image of a "
     "subcubefs mount (MNT/cube.image): then OUT is the image's name, and the subcubes are read, not the mount.\n\n"
     "Status: 0 all images were made, 1 some failed, 2 nothing was done because of how it was called or because an "
-    "output exists, 3 no subcube files were found, 4 another subcube-materialize is at work on the same output.";
+    "output exists, 3 no subcube files were found, 4 another subcube-materialize is at work on the "
+    "same output or subcubes.";
 
 static const struct argp_option option_list[] = {
 	{ NULL, 0, NULL, 0, "What is made:", 1 },
 	{ "ext", 'e', "EXT,...", 0, "Only these extensions, such as .image,.psf (default: all)", 1 },
 	{ "output", 'o', "OUT", 0, "Make OUT.EXT in place of BASE.EXT; of one image of a mount, make OUT", 1 },
-	{ "overwrite", KEY_OVERWRITE, NULL, 0, "Replace images that exist, each when its successor is complete", 1 },
+	{ "overwrite", KEY_OVERWRITE, NULL, 0,
+	  "Replace images that exist, each when its successor is complete, read back and compared", 1 },
 	{ "pattern", KEY_PATTERN, "PATTERN", 0,
 	  "How the subcubes are named, such as '{base}.chunk{n}{ext}' (default: {base}.subcube.{n}{ext} and CASA's "
 	  "{base}.workdirectory/{base}.n{n}{ext})",
@@ -86,6 +90,12 @@ static const struct argp_option option_list[] = {
 	{ "cache-dir", KEY_CACHE_DIR, "DIR", 0,
 	  "Where the headers of views are kept (default: $XDG_CACHE_HOME/subcubefs, else ~/.cache/subcubefs)", 4 },
 	{ "no-cache", KEY_NO_CACHE, NULL, 0, "Keep them nowhere, make them anew", 4 },
+	{ "verify", KEY_VERIFY, NULL, 0,
+	  "Read each image back from the disk and compare all of it with the subcubes before it gets its name (always "
+	  "with --overwrite and --remove-subcubes)",
+	  4 },
+	{ "wait", KEY_WAIT, NULL, 0,
+	  "Wait for another subcube-materialize that is at work on the same output or subcubes", 4 },
 	{ "quiet", 'q', NULL, 0, "Say nothing but errors", 4 },
 	{ NULL, 0, NULL, 0, "Looking before doing:", 6 },
 	{ "list", KEY_LIST, NULL, 0,
@@ -312,6 +322,7 @@ static void check_options(struct parsing *parsing, struct argp_state *state)
 		options->listed = NULL;
 		options->nlisted = 0;
 	}
+	options->verify = options->verify || options->overwrite || options->remove_parts;
 	options->view.keep_miscinfo = options->mode != SC_MODE_PAGED;
 }
 
@@ -361,6 +372,12 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_OVERWRITE:
 		options->overwrite = true;
+		return 0;
+	case KEY_VERIFY:
+		options->verify = true;
+		return 0;
+	case KEY_WAIT:
+		options->wait = true;
 		return 0;
 	case KEY_PATTERN:
 		if (sc_pattern_parse(argument, &options->pattern, &err) < 0)

@@ -47,6 +47,8 @@ struct sc_options {
 	struct sc_view_options view;
 	bool has_pattern;          /* else the known ones */
 	struct sc_pattern pattern; /* of the parts' names */
+	bool verify;               /* read all back before it gets its name; with overwrite and remove_parts too */
+	bool wait;                 /* for others that work on the same, and for parts to be finished */
 	bool overwrite, quiet, no_cache;
 	bool json; /* what is told on standard output is for programs */
 	const char *cache_dir; /* NULL: the user's */

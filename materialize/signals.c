@@ -7,6 +7,16 @@
 
 static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
+static sigset_t waited_for(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	for (size_t i = 0; i < SC_COUNT_OF(stop_signals); i++)
+		sigaddset(&set, stop_signals[i]);
+	return set;
+}
+
 static void exit_with_signal(int number)
 {
 	_exit(128 + number);
@@ -20,16 +30,8 @@ void sc_signals_exit_at_once(void)
 		if (sigaction(stop_signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
 			sigaction(stop_signals[i], &action, NULL);
 	}
-}
-
-static sigset_t waited_for(void)
-{
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	for (size_t i = 0; i < SC_COUNT_OF(stop_signals); i++)
-		sigaddset(&set, stop_signals[i]);
-	return set;
+	sigset_t set = waited_for();
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 void sc_signals_block(void)
@@ -46,6 +48,12 @@ int sc_signals_wait(unsigned milliseconds)
 	/* Of several the one with the lowest number comes first: SIGINT and SIGTERM before SIGCHLD. */
 	int number = sigtimedwait(&set, NULL, &timeout);
 	return number > 0 ? number : 0;
+}
+
+int sc_signals_stopped(unsigned milliseconds)
+{
+	int number = sc_signals_wait(milliseconds);
+	return number == SIGCHLD ? 0 : number;
 }
 
 void sc_signals_in_child(pid_t parent)

@@ -8,7 +8,7 @@
 
 #include "base.h"
 
-/* Before anything is written: a signal that asks to stop ends the process with status 128 + signal. */
+/* Before anything is written, also after sc_signals_block: a signal that asks to stop ends the process with status 128 + signal. */
 void sc_signals_exit_at_once(void);
 
 /* From now on they wait, as does SIGCHLD; SIGPIPE is ignored. */
@@ -19,6 +19,9 @@ void sc_signals_block(void);
  * to stop, SIGCHLD when a child ended, 0 when the time was over.
  */
 int sc_signals_wait(unsigned milliseconds);
+
+/* The same, but 0 also when a child ended. */
+int sc_signals_stopped(unsigned milliseconds);
 
 /* In a forked child: it is ended by SIGTERM, and by the parent's end; a terminal's Ctrl-C is for the parent. */
 void sc_signals_in_child(pid_t parent);

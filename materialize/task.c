@@ -6,6 +6,7 @@
 
 #include "gather.h"
 #include "ioutil.h"
+#include "readback.h"
 
 /* Parts are read one after another, so few files are needed at a time. */
 #define READER_FILES 32
@@ -46,9 +47,8 @@ int sc_copier_init(struct sc_copier *copier, uint64_t memory_bytes, enum sc_refl
 								      : memory_bytes - SC_COPIER_FIXED_BYTES;
 	copier->reader = sc_reader_new(READER_FILES, READER_CACHE_BYTES);
 	copier->buffer = malloc(SC_COPIER_BUFFER_BYTES);
-	copier->back = malloc(SC_COPIER_BUFFER_BYTES);
 	copier->window = malloc(SC_GATHER_WINDOW_BYTES);
-	if (!copier->reader || !copier->buffer || !copier->back || !copier->window) {
+	if (!copier->reader || !copier->buffer || !copier->window) {
 		sc_copier_clear(copier);
 		return sc_error_errno(err, -ENOMEM, "cannot start a copying process");
 	}
@@ -60,7 +60,6 @@ void sc_copier_clear(struct sc_copier *copier)
 	if (copier->reader)
 		sc_reader_free(copier->reader);
 	free(copier->buffer);
-	free(copier->back);
 	free(copier->window);
 	free(copier->box);
 	memset(copier, 0, sizeof(*copier));
@@ -107,17 +106,10 @@ static bool runs_next(struct runs *runs, uint64_t *ret_tile, uint64_t *ret_ntile
 /* Reads back what was written before. */
 static int compare(const struct job *job, const uint8_t *bytes, size_t count, uint64_t offset)
 {
-	uint8_t *back = job->copier->back;
-	for (size_t done = 0; done < count;) {
-		size_t some = count - done < SC_COPIER_BUFFER_BYTES ? count - done : SC_COPIER_BUFFER_BYTES;
-		int rc = sc_io_pread_full(job->to.fd, back, some, offset + done);
-		if (rc < 0)
-			return sc_error_errno(job->err, rc, "%s: cannot read it back", job->label);
-		if (memcmp(back, bytes + done, some) != 0)
-			return sc_error_set(job->err, -EIO, "%s: read back, it is not what was written", job->label);
-		done += some;
-	}
-	return 0;
+	int rc = sc_readback_compare(job->to.fd, bytes, count, offset);
+	if (rc < 0)
+		return sc_error_errno(job->err, rc, "%s: cannot read it back", job->label);
+	return rc == 0 ? 0 : sc_error_set(job->err, -EIO, "%s: read back, it is not what was written", job->label);
 }
 
 /* The disk begins at once: less is left for the sync at the end, and dirty pages do not pile up. */

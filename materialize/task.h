@@ -16,9 +16,9 @@
 struct sc_copier {
 	struct sc_reader *reader;
 	struct sc_cloner cloner;
-	uint8_t *buffer, *back; /* of SC_COPIER_BUFFER_BYTES: what is copied, what is read back */
-	uint8_t *window;        /* of SC_GATHER_WINDOW_BYTES */
-	uint8_t *box;           /* grows to at most box_limit */
+	uint8_t *buffer; /* of SC_COPIER_BUFFER_BYTES */
+	uint8_t *window; /* of SC_GATHER_WINDOW_BYTES */
+	uint8_t *box;    /* grows to at most box_limit */
 	uint64_t box_bytes, box_limit;
 	/* Told of bytes written; not 0 (a -errno) stops the task with that code. */
 	int (*advance)(void *context, unsigned output, uint64_t bytes);
@@ -30,7 +30,7 @@ struct sc_copier {
 /* Stays in the processor's cache between reading and writing. */
 #define SC_COPIER_BUFFER_BYTES ((size_t)256 << 10)
 
-/* What a copier holds beside its box. */
+/* What a copier holds beside its box: these, and what it reads back into. */
 #define SC_COPIER_FIXED_BYTES (2 * SC_COPIER_BUFFER_BYTES + SC_GATHER_WINDOW_BYTES)
 
 /* `memory_bytes`: at least twice what is fixed, or it is taken for that. */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "ioutil.h"
+#include "readback.h"
 #include "task.h"
 
 /* A file's share of blocks, directories and inodes. */
@@ -107,11 +108,11 @@ int sc_write_sync(const struct sc_write *write, const char *label, struct sc_err
 	return 0;
 }
 
-void sc_write_forget(const struct sc_write *write)
+void sc_write_read_back(const struct sc_write *write)
 {
 	for (unsigned i = 0; i < write->nnodes; i++) {
 		if (write->fds[i] >= 0)
-			posix_fadvise(write->fds[i], 0, 0, POSIX_FADV_DONTNEED);
+			sc_readback_begin(write->fds[i]);
 	}
 }
 
@@ -119,21 +120,20 @@ static int compare_file(const struct sc_view *view, const struct sc_node *node, 
 			struct sc_error *err)
 {
 	sc_autofree char *path = NULL;
-	sc_autofree uint8_t *data = malloc(node->size_bytes + 1);
 	if (asprintf(&path, "%s%s%s", view->nodes[node->parent].name, node->parent ? "/" : "", node->name) < 0)
 		path = NULL;
-	if (!path || !data)
+	if (!path)
 		return sc_error_errno(err, -ENOMEM, "%s: cannot read it back", label);
 	sc_autoclose int fd = openat(image_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 	int rc = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
 	if (rc == 0) {
-		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-		rc = sc_io_pread_full(fd, data, node->size_bytes, 0);
+		sc_readback_begin(fd);
+		rc = sc_readback_compare(fd, node->bytes, node->size_bytes, 0);
 	}
 	if (rc < 0)
 		return sc_error_errno(err, rc, "%s: cannot read %s in it back", label, path);
-	if ((uint64_t)st.st_size != node->size_bytes || memcmp(data, node->bytes, node->size_bytes) != 0)
+	if (rc > 0 || (uint64_t)st.st_size != node->size_bytes)
 		return sc_error_set(err, -EIO, "%s: %s in it, read back, is not what was written", label, path);
 	return 0;
 }

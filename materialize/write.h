@@ -30,8 +30,8 @@ int sc_write_create(const struct sc_view *view, int image_fd, const char *label,
 /* Syncs the array files. */
 int sc_write_sync(const struct sc_write *write, const char *label, struct sc_error *err);
 
-/* Drops what is cached of them once synced: what is read next comes from the disk. */
-void sc_write_forget(const struct sc_write *write);
+/* Once synced: what is read of them from now on comes from the storage. */
+void sc_write_read_back(const struct sc_write *write);
 
 /* Reads the small files back: -EIO names one that is not what was written. */
 int sc_write_compare(const struct sc_view *view, int image_fd, const char *label, struct sc_error *err);
