@@ -43,13 +43,18 @@ static bool is_cloned(const struct sc_node *node)
 	return piece.kind == SC_PIECE_RANGE && piece.file_offset % 4096 == 0;
 }
 
+bool sc_image_can_clone(const struct sc_image *image)
+{
+	struct stat here, there;
+	return image->options->reflink != SC_REFLINK_NEVER && sc_clone_is_likely(image->output.parent_fd) &&
+	       fstat(image->output.parent_fd, &here) == 0 && fstat(image->view->source->dirfd, &there) == 0 &&
+	       here.st_dev == there.st_dev;
+}
+
 uint64_t sc_image_bytes_needed(const struct sc_image *image)
 {
 	enum sc_mode mode = mode_of(image);
-	struct stat here, there;
-	bool clones = image->options->reflink != SC_REFLINK_NEVER && sc_clone_is_likely(image->output.parent_fd) &&
-		      fstat(image->output.parent_fd, &here) == 0 && fstat(image->view->source->dirfd, &there) == 0 &&
-		      here.st_dev == there.st_dev;
+	bool clones = sc_image_can_clone(image);
 	if (mode == SC_MODE_COPYVIRTUAL)
 		return clones ? 0 : image->array_bytes;
 	if (mode != SC_MODE_PAGED)
@@ -236,6 +241,17 @@ void sc_image_discard(struct sc_image *image)
 		sc_output_discard(&image->output);
 	if (image->part_fd >= 0)
 		close(sc_steal_fd(&image->part_fd));
+}
+
+const char *sc_image_reason(const struct sc_image *image)
+{
+	const char *names[] = { image->path, image->output.name }, *text = image->error.text;
+	for (size_t i = 0; i < SC_COUNT_OF(names); i++) {
+		size_t length = strlen(names[i]);
+		if (strncmp(text, names[i], length) == 0 && text[length] == ':' && text[length + 1] == ' ')
+			return text + length + 2;
+	}
+	return text;
 }
 
 void sc_image_close(struct sc_image *image)

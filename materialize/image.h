@@ -39,6 +39,12 @@ void sc_image_set_view(struct sc_image *image, const struct sc_view *view);
 /* Whether the image is still to be made. */
 bool sc_image_is_pending(const struct sc_image *image);
 
+/* Whether blocks may be shared with the parts: by the kinds of the file systems, nothing is tried. */
+bool sc_image_can_clone(const struct sc_image *image);
+
+/* Why it was not made, without its name where that comes first: part of image->error. */
+const char *sc_image_reason(const struct sc_image *image);
+
 /* Room that it takes on disk, roughly from above; 0 when that is not known. */
 uint64_t sc_image_bytes_needed(const struct sc_image *image);
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/statvfs.h>
 
+#include "dryrun.h"
 #include "image.h"
 #include "input.h"
 #include "locking.h"
@@ -18,6 +18,7 @@
 #include "quantity.h"
 #include "remove.h"
 #include "signals.h"
+#include "space.h"
 #include "viewcache.h"
 #include "views.h"
 
@@ -149,34 +150,6 @@ static enum sc_status lock_outputs(struct run *run, int *ret_signal)
 		}
 	}
 	return status;
-}
-
-/* Better said now than after an hour; what others write meanwhile can't be known. */
-static void check_space(struct run *run)
-{
-	uint64_t needed = 0;
-	struct sc_image *first = NULL;
-	struct statvfs fs;
-	for (size_t i = 0; i < run->nimages; i++) {
-		if (!sc_image_is_pending(&run->images[i]))
-			continue;
-		needed += sc_image_bytes_needed(&run->images[i]);
-		if (!first)
-			first = &run->images[i];
-	}
-	/* All outputs are in one directory. Some network file systems tell nothing. */
-	if (!first || fstatvfs(first->output.parent_fd, &fs) < 0 || fs.f_blocks == 0)
-		return;
-	uint64_t available = (uint64_t)(geteuid() == 0 ? fs.f_bfree : fs.f_bavail) * fs.f_frsize;
-	if (needed <= available)
-		return;
-	char needed_text[16], available_text[16];
-	for (size_t i = 0; i < run->nimages; i++) {
-		if (sc_image_is_pending(&run->images[i]))
-			sc_error_set(&run->images[i].error, -ENOSPC, "not enough space: %s needed together, %s free",
-				     sc_quantity_bytes(needed_text, (double)needed),
-				     sc_quantity_bytes(available_text, (double)available));
-	}
 }
 
 static void create_images(struct run *run)
@@ -352,18 +325,6 @@ static enum sc_status remove_parts(struct run *run)
 	return rc < 0 ? SC_STATUS_FAILED : SC_STATUS_DONE;
 }
 
-/* Why an image was not made, without its name where that comes first. */
-static const char *reason_of(const struct sc_image *image)
-{
-	const char *names[] = { image->path, image->output.name }, *text = image->error.text;
-	for (size_t i = 0; i < SC_COUNT_OF(names); i++) {
-		size_t length = strlen(names[i]);
-		if (strncmp(text, names[i], length) == 0 && text[length] == ':' && text[length + 1] == ' ')
-			return text + length + 2;
-	}
-	return text;
-}
-
 static enum sc_status summarize(struct run *run)
 {
 	size_t nmade = 0;
@@ -375,7 +336,7 @@ static enum sc_status summarize(struct run *run)
 		const struct sc_image *image = &run->images[i];
 		if (image->is_made)
 			continue;
-		sc_log(SC_LOG_ERROR, "%s: %s", image->path, reason_of(image));
+		sc_log(SC_LOG_ERROR, "%s: %s", image->path, sc_image_reason(image));
 	}
 	if (nmade < run->nimages && run->options->remove_parts)
 		sc_log(SC_LOG_ERROR, "no subcubes are removed");
@@ -397,7 +358,7 @@ static int write_images(struct run *run)
 	raise_file_limit();
 	int number = 0, status = lock_outputs(run, &number);
 	if (status == SC_STATUS_DONE) {
-		check_space(run);
+		sc_space_check(run->images, run->nimages);
 		create_images(run);
 		/* Allocating may have taken a while. */
 		number = sc_signals_stopped(0);
@@ -443,7 +404,7 @@ static int attempt(const struct sc_options *options)
 	if (status == SC_STATUS_DONE)
 		status = build_views(&run);
 	if (status == SC_STATUS_DONE)
-		status = write_images(&run);
+		status = options->dry_run ? (int)sc_dryrun_tell(options, run.images, run.nimages) : write_images(&run);
 	for (size_t i = 0; i < run.nimages; i++)
 		sc_image_close(&run.images[i]);
 	free(run.images);

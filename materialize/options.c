@@ -28,6 +28,7 @@ enum {
 	KEY_REFLINK,
 	KEY_LIST,
 	KEY_JSON,
+	KEY_DRY_RUN,
 	KEY_VIEW, /* and above: options of the view */
 };
 
@@ -102,6 +103,8 @@ static const struct argp_option option_list[] = {
 	  "Tell what subcubes are in SOURCE, a directory or DIR/BASE: shapes, frequencies, beams, missing parts, sizes; "
 	  "nothing is written",
 	  6 },
+	{ "dry-run", KEY_DRY_RUN, NULL, 0,
+	  "Tell what would be made, how, how large, and what space is free; nothing is written", 6 },
 	{ "json", KEY_JSON, NULL, 0, "Tell it as JSON, for programs (the format: subcubefs-formats(5))", 6 },
 	{ NULL, 0, NULL, 0, "What becomes of the subcubes:", 5 },
 	{ "remove-subcubes", KEY_REMOVE, NULL, 0,
@@ -282,6 +285,9 @@ static bool parse_telling(int key, struct parsing *parsing, struct argp_state *s
 	case KEY_JSON:
 		options->json = true;
 		return true;
+	case KEY_DRY_RUN:
+		options->dry_run = true;
+		return true;
 	case 'q':
 		options->quiet = true;
 		return true;
@@ -313,8 +319,10 @@ static void check_options(struct parsing *parsing, struct argp_state *state)
 	if (options->action != SC_ACTION_MAKE && (parsing->is_list || options->output || options->remove_parts))
 		argp_error(state, "%s with BASE and --ext only",
 			   options->action == SC_ACTION_LIST ? "--list goes" : "--resume and --undo go");
-	if (options->json && options->action != SC_ACTION_LIST)
-		argp_error(state, "--json goes with --list");
+	if (options->dry_run && options->action != SC_ACTION_MAKE)
+		argp_error(state, "--dry-run: --list, --resume and --undo have no plan to tell");
+	if (options->json && !options->dry_run && options->action != SC_ACTION_LIST)
+		argp_error(state, "--json goes with --list or --dry-run");
 	/* Else the only argument is BASE. */
 	options->base = options->listed[0];
 	if (!parsing->is_list) {

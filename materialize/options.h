@@ -50,6 +50,7 @@ struct sc_options {
 	bool verify;               /* read all back before it gets its name; with overwrite and remove_parts too */
 	bool wait;                 /* for others that work on the same, and for parts to be finished */
 	bool overwrite, quiet, no_cache;
+	bool dry_run;
 	bool json; /* what is told on standard output is for programs */
 	const char *cache_dir; /* NULL: the user's */
 };
