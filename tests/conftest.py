@@ -90,9 +90,9 @@ def mount(tmp_path):
     """mount(source, *options): a context manager that mounts on a directory of its own and cleans up."""
     made = []
 
-    def get(source, *options, mountpoint=None):
+    def get(source, *options, mountpoint=None, **more):
         where = mountpoint or tmp_path / ("mnt%d" % len(made))
-        made.append(programs.Mount(source, where, *options, log=str(tmp_path / ("mount%d.log" % len(made)))))
+        made.append(programs.Mount(source, where, *options, log=str(tmp_path / ("mount%d.log" % len(made))), **more))
         return made[-1]
     yield get
     for one in made:

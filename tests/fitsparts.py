@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 
+import programs
 import synth
 
 BLOCK = 2880
@@ -29,6 +30,8 @@ def export(paths, targets):
                           text=True, env=env, timeout=300)
     if done.returncode:
         raise RuntimeError("cannot export: " + done.stdout[-3000:])
+    for target in targets:
+        programs.age(target)
 
 
 def export_all(paths, directory):
@@ -75,6 +78,7 @@ def write(path, pixels, **cards):
     with open(path, "wb") as stream:
         stream.write(header(pixels.shape[::-1], BITPIX[pixels.dtype.str[1:]], **cards))
         stream.write(data + bytes(-len(data) % BLOCK))
+    programs.age(path)
 
 
 def numbers(dtype, nchan, ny=7, nx=9, seed=1):

@@ -72,11 +72,45 @@ def wait_until(condition, seconds=STOP_S):
     return True
 
 
-class Mount:
-    """`with Mount(source, mountpoint) as mnt:` mounts, and on the way out unmounts and sees that nothing is left."""
+FRESH_S, OLD_S = 120, 3600
 
-    def __init__(self, source, mountpoint, *options, log=None):
+
+def age(path):
+    """What was just written, a file or all of a directory, was written long ago: else it would be taken for unfinished.
+
+    Times keep their order, and what is old already stays as it is. Links in the directory itself are followed.
+    """
+    if not os.path.isdir(path):
+        _age(path)
+        return
+    linked = [os.path.realpath(entry.path) for entry in os.scandir(path) if os.path.islink(entry.path) and os.path.isdir(entry.path)]
+    for top in [path, *linked]:
+        for base, dirs, files in os.walk(top):
+            dirs[:] = [d for d in dirs if not os.path.ismount(os.path.join(base, d))]
+            for entry in files:
+                _age(os.path.join(base, entry))
+            if not files:
+                _age(base)
+
+
+def _age(path):
+    try:
+        st = os.lstat(path)
+        if not os.path.islink(path) and st.st_mtime > time.time() - FRESH_S:
+            os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns - OLD_S * 10 ** 9))
+    except OSError:
+        pass    # a broken link, or a part made unreadable by the test
+
+
+class Mount:
+    """`with Mount(source, mountpoint) as mnt:` mounts, and on the way out unmounts and sees that nothing is left.
+
+    What is in the source is made old before, unless `fresh`.
+    """
+
+    def __init__(self, source, mountpoint, *options, log=None, fresh=False):
         self.source = str(source)
+        self.fresh = fresh
         self.path = str(mountpoint)
         self.log_path = log or self.path + ".log"
         self.options = [str(o) for o in options]
@@ -97,6 +131,8 @@ class Mount:
 
     def __enter__(self):
         os.makedirs(self.path, exist_ok=True)
+        if not self.fresh:
+            age(self.source if os.path.isdir(self.source) else os.path.dirname(self.source))
         done = run(self.command)
         assert done.returncode == 0, "subcubefs: status %d, %s" % (done.returncode, done.stdout + done.stderr)
         assert mountinfo(self.path), "status 0, but nothing is mounted: %s" % done.stderr

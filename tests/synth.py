@@ -14,6 +14,8 @@ import tempfile
 
 import numpy as np
 
+import programs
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -122,3 +124,5 @@ def _write(todo, big_endian, script="synth_casacore.py"):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
         if done.returncode:
             raise RuntimeError("cannot make the parts: %s" % done.stdout[-3000:])
+    for path, _ in todo:
+        programs.age(path)

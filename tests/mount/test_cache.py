@@ -11,8 +11,9 @@ import programs
 NO_PROGRAM = "/nonexistent/header-program"     # a view that must be built fails with it
 
 
-def settle():
+def settle(source):
     """Files that changed less than 2 s ago are not trusted."""
+    programs.age(source)
     time.sleep(2.2)
 
 
@@ -38,7 +39,7 @@ def test_the_next_mount_starts_from_what_was_kept(mount, small, tmp_path, monkey
     programs.run(["rm", "-r", source + "/cube.subcube.1.psf"])
     cache = tmp_path / "cache"
     seen = []
-    settle()
+    settle(source)
     for _ in range(2):
         with mount(source, "--cache-dir=%s" % cache) as mnt:
             table = mnt.view("cube.image", "table.dat")
@@ -55,7 +56,7 @@ def test_the_next_mount_starts_from_what_was_kept(mount, small, tmp_path, monkey
 def test_all_of_a_view_comes_back(mount, family, tmp_path, monkeypatch):
     """A real family, every extension."""
     source, cache = family("A1").source, tmp_path / "cache"
-    settle()
+    settle(source)
     with mount(source, "--cache-dir=%s" % cache) as mnt:
         names = os.listdir(mnt.path)
         built = {name: look(mnt, name) for name in names}
@@ -71,7 +72,7 @@ def test_fits_parts_come_back(mount, tmp_path, monkeypatch, dtype):
     """Their pixels and masks are decoded: how, comes from the cache."""
     source, cache = str(tmp_path / "source"), tmp_path / "cache"
     paths, _ = fitsparts.family(source, dtype, [2, 3, 1], **({"BLANK": 7} if dtype == "i2" else {}))
-    settle()
+    settle(source)
     with mount(source, "--cache-dir=%s" % cache) as mnt:
         built = look(mnt)
     monkeypatch.setenv("SUBCUBEFS_HEADER", NO_PROGRAM)
@@ -89,7 +90,7 @@ def test_a_virtual_image_comes_back(mount, small, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     done = programs.materialize("-q", "-m", "movevirtual", "-e", ".image", source + "/cube")
     assert done.returncode == 0, done.stderr
-    settle()
+    settle(source)
     with mount(source, "--cache-dir=%s" % cache) as mnt:
         built = look(mnt)
     monkeypatch.setenv("SUBCUBEFS_HEADER", NO_PROGRAM)
@@ -113,7 +114,7 @@ def remove(part):
 def test_a_change_in_the_source_is_seen(mount, small, tmp_path, monkeypatch, change):
     source, _ = small
     cache = tmp_path / "cache"
-    settle()
+    settle(source)
     with mount(source, "--cache-dir=%s" % cache) as mnt:
         os.listdir(mnt.view("cube.image"))
     change(source + "/cube.subcube.0.image")
@@ -133,7 +134,7 @@ def test_young_parts_and_no_cache_leave_nothing(mount, small, tmp_path):
     with mount(source, "--cache-dir=%s" % cache) as mnt:
         os.listdir(mnt.view("cube.image"))
     assert os.listdir(cache) == []
-    settle()
+    settle(source)
     with mount(source, "--cache-dir=%s" % cache, "--no-cache") as mnt:
         os.listdir(mnt.view("cube.image"))
     assert os.listdir(cache) == []
@@ -153,7 +154,7 @@ def test_an_unusable_directory_is_one_line_in_the_log(mount, small, tmp_path, ma
     source, _ = small
     cache = tmp_path / "cache"
     make(cache)
-    settle()
+    settle(source)
     with mount(source, "--cache-dir=%s" % cache) as mnt:
         for name in ("cube.image", "cube.psf"):
             os.listdir(mnt.view(name))
@@ -164,7 +165,7 @@ def test_an_unusable_directory_is_one_line_in_the_log(mount, small, tmp_path, ma
 def test_a_damaged_file_is_replaced(mount, small, tmp_path, monkeypatch):
     source, _ = small
     cache = tmp_path / "cache"
-    settle()
+    settle(source)
     with mount(source, "--cache-dir=%s" % cache) as mnt:
         built = look(mnt)
     [name] = os.listdir(cache)
