@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "stopwatch.h"
+
 /* Memory copies at least so fast: a longer time for a read is the storage's. */
 #define FAST_BYTES_PER_NS 2
 
@@ -159,12 +161,12 @@ static struct block *next_queued(struct sc_readahead *ahead)
 
 /* --- the threads --- */
 
-static void judge_speed(const struct sc_readahead *ahead, struct sc_track *track, size_t count, int64_t took_ns)
+static void judge_speed(const struct sc_readahead *ahead, struct sc_track *track, size_t count, int64_t waited_ns)
 {
 	if (!track)
 		return;
 	int64_t slow_ns = ahead->options.slow_ns;
-	if (slow_ns < 0 || took_ns > slow_ns + (int64_t)(count / FAST_BYTES_PER_NS))
+	if (slow_ns < 0 || waited_ns > slow_ns + (int64_t)(count / FAST_BYTES_PER_NS))
 		track->slow = SLOW_LASTS;
 	else if (track->slow > 0)
 		track->slow--;
@@ -178,13 +180,13 @@ static void read_block(struct sc_readahead *ahead, struct block *block)
 	pthread_mutex_unlock(&ahead->lock);
 	if (!block->data)
 		block->data = malloc(options->block_bytes);
-	int64_t begun = now_ns();
+	const struct sc_stopwatch watch = sc_stopwatch_start();
 	int rc = -1;
 	if (block->data)
 		rc = options->read(options->context, &block->file, block->offset, block->data, block->count);
-	int64_t took = now_ns() - begun;
+	int64_t waited_ns = sc_stopwatch_waited_ns(&watch);
 	pthread_mutex_lock(&ahead->lock);
-	judge_speed(ahead, sc_tracks_find(&ahead->tracks, block->track), block->count, took);
+	judge_speed(ahead, sc_tracks_find(&ahead->tracks, block->track), block->count, waited_ns);
 	set_state(ahead, block, rc < 0 || block->forgotten ? FREE : READY);
 	pthread_cond_broadcast(&ahead->done);
 }
@@ -285,10 +287,10 @@ uint64_t sc_readahead_note(struct sc_readahead *ahead, const struct sc_tracks_fi
 	return id;
 }
 
-void sc_readahead_waited(struct sc_readahead *ahead, uint64_t noted, size_t count, int64_t took_ns)
+void sc_readahead_waited(struct sc_readahead *ahead, uint64_t noted, size_t count, int64_t waited_ns)
 {
 	pthread_mutex_lock(&ahead->lock);
-	judge_speed(ahead, sc_tracks_find(&ahead->tracks, noted), count, took_ns);
+	judge_speed(ahead, sc_tracks_find(&ahead->tracks, noted), count, waited_ns);
 	pthread_mutex_unlock(&ahead->lock);
 }
 

@@ -55,8 +55,8 @@ bool sc_readahead_stop(struct sc_readahead *ahead, unsigned patience_ms);
 uint64_t sc_readahead_note(struct sc_readahead *ahead, const struct sc_tracks_file *file, uint64_t file_bytes,
 			   uint64_t offset, size_t count);
 
-/* The demanded read has taken so long for bytes that were not taken from here. */
-void sc_readahead_waited(struct sc_readahead *ahead, uint64_t noted, size_t count, int64_t took_ns);
+/* The demanded read has waited so long for bytes that were not taken from here; 0: not at all. */
+void sc_readahead_waited(struct sc_readahead *ahead, uint64_t noted, size_t count, int64_t waited_ns);
 
 /* Copies bytes from `offset` on that are in memory or are being read; returns how many, up to `count`. */
 size_t sc_readahead_take(struct sc_readahead *ahead, const struct sc_tracks_file *file, uint64_t offset, void *buffer,

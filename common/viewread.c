@@ -5,12 +5,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "cache.h"
 #include "gather.h"
 #include "ioutil.h"
 #include "readahead.h"
+#include "stopwatch.h"
 
 /* The kernel's own requests are as long, unless it was told to read more ahead. */
 #define AHEAD_BLOCK_BYTES ((size_t)128 << 10)
@@ -330,13 +330,6 @@ static int read_file(struct sc_reader *reader, const struct sc_view *view, unsig
 
 /* --- reading ahead --- */
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* Whether all parts that a range's bytes come from are unchanged. */
 static int check_range(struct sc_reader *reader, const struct sc_view *view, unsigned node, uint64_t offset,
 		       uint64_t count)
@@ -374,9 +367,9 @@ static int read_or_take(struct sc_reader *reader, const struct sc_view *view, un
 		taken = 0;
 	if (taken == count)
 		return 0;
-	int64_t begun = now_ns();
+	const struct sc_stopwatch watch = sc_stopwatch_start();
 	int rc = read_file(reader, view, node, offset + taken, buffer + taken, count - taken, err);
-	sc_readahead_waited(reader->ahead, noted, count - taken, now_ns() - begun);
+	sc_readahead_waited(reader->ahead, noted, count - taken, sc_stopwatch_waited_ns(&watch));
 	return rc;
 }
 
