@@ -14,7 +14,9 @@
 #include "messages.h"
 #include "mountpoint.h"
 #include "options.h"
+#include "privileges.h"
 #include "session.h"
+#include "unmounter.h"
 #include "viewcache.h"
 #include "viewread.h"
 
@@ -39,6 +41,7 @@ struct program {
 	struct sc_options options;
 	struct sc_source source;
 	char *mountpoint;
+	struct sc_user user; /* of --user */
 	struct sc_service service;
 	struct sc_session *session;
 	int ready_fd; /* the child's end of the pipe; -1 in the foreground */
@@ -98,7 +101,62 @@ static int make_catalog(struct program *program, struct sc_error *err)
 		sc_scan_clear(&scan);
 		return explain_nothing_found(program, err);
 	}
-	return sc_catalog_new(source, &scan, &program->options.view, getuid(), getgid(), &program->service.catalog, err);
+	return sc_catalog_new(source, &scan, &program->options.view, geteuid(), getegid(), &program->service.catalog, err);
+}
+
+static int open_source(struct program *program, struct sc_error *err)
+{
+	const struct sc_options *options = &program->options;
+	int rc = sc_source_open(options->source, false, &program->source, err);
+	if (rc < 0)
+		return rc;
+	/* Opened here: its path may be relative, or lie below the mountpoint. */
+	if (!options->no_cache)
+		program->options.view.cache = sc_viewcache_open(options->cache_dir);
+	program->service.source = &program->source;
+	return make_catalog(program, err);
+}
+
+/* Who shall serve looks at the source, and finds there what he may. */
+static int open_source_as_user(struct program *program, struct sc_error *err)
+{
+	if (!program->options.user)
+		return open_source(program, err);
+	int rc = sc_privileges_lend(&program->user, err);
+	if (rc == 0)
+		rc = open_source(program, err);
+	struct sc_error lost = { 0 };
+	if (sc_privileges_take_back(&lost) < 0) {
+		*err = lost;
+		rc = -EPERM;
+	}
+	return rc;
+}
+
+static int make_session(struct program *program)
+{
+	struct sc_error err = { 0 };
+	sc_autofree char *name = NULL;
+	if (asprintf(&name, "%s%s%s", program->source.path, program->source.base ? "/" : "",
+		     program->source.base ? program->source.base : "") < 0) {
+		name = NULL;
+		sc_error_errno(&err, -ENOMEM, "%s", program->options.source);
+		return fail(&err);
+	}
+	return sc_session_new(&program->options, name, &program->service, &program->session);
+}
+
+static int find_user(struct program *program)
+{
+	struct sc_error err = { 0 };
+	if (!program->options.user)
+		return 0;
+	if (sc_user_find(program->options.user, &program->user, &err) < 0)
+		return sc_options_usage_error("--user: %s", err.text);
+	if (geteuid() == 0)
+		return 0;
+	sc_error_set(&err, -EPERM, "--user: only root can serve as another user; leave it out to mount as yourself");
+	return fail(&err);
 }
 
 /* Everything that is in the way of mounting and can be known before. Returns the exit status. */
@@ -106,27 +164,18 @@ static int prepare(struct program *program)
 {
 	struct sc_error err = { 0 };
 	const struct sc_options *options = &program->options;
-	if (sc_source_open(options->source, false, &program->source, &err) < 0)
-		return fail(&err);
-	/* Opened here: its path may be relative, or lie below the mountpoint. */
-	if (!options->no_cache)
-		program->options.view.cache = sc_viewcache_open(options->cache_dir);
-	program->service.source = &program->source;
-	sc_autofree char *name = NULL;
-	if (asprintf(&name, "%s%s%s", program->source.path, program->source.base ? "/" : "",
-		     program->source.base ? program->source.base : "") < 0) {
-		name = NULL;
-		sc_error_errno(&err, -ENOMEM, "%s", options->source);
-		return fail(&err);
-	}
-	int status =
-	    sc_session_new(options->nmount_options, options->mount_options, name, &program->service, &program->session);
+	int status = find_user(program);
 	if (status != 0)
 		return status;
+	/* The mountpoint first: it may be the source, and still have on it what died there. */
 	if (sc_mountpoint_resolve(options->mountpoint, &program->mountpoint, &err) < 0 || open_log(options, &err) < 0 ||
-	    make_catalog(program, &err) < 0)
+	    open_source_as_user(program, &err) < 0)
 		return fail(&err);
-	return 0;
+	status = make_session(program);
+	if (status == 0 && !program->service.nonempty &&
+	    sc_mountpoint_check_empty(program->mountpoint, program->source.dirfd, &err) < 0)
+		return fail(&err);
+	return status;
 }
 
 /* --- the child --- */
@@ -182,7 +231,8 @@ static int serve(struct program *program)
 	if (rc < 0 || !program->service.reader || !program->service.buffers)
 		rc = sc_error_errno(&err, -ENOMEM, "%s", program->options.source);
 	else
-		rc = sc_session_serve(program->session, program->mountpoint, program->options.foreground, &err);
+		rc = sc_session_serve(program->session, program->mountpoint, program->options.foreground,
+				      program->options.user ? &program->user : NULL, &err);
 	if (rc == 0 && !program->was_ready)
 		rc = sc_error_set(&err, -EIO, "%s: unmounted before it was ready", program->mountpoint);
 	if (rc < 0 && !program->was_ready)
@@ -275,6 +325,7 @@ static int run_daemon(struct program *program)
 int main(int argc, char **argv)
 {
 	struct program program = { .source.dirfd = -1, .ready_fd = -1 };
+	sc_unmounter_init(argc, argv);
 	int status = sc_options_parse(argc, argv, &program.options);
 	if (status >= 0)
 		return status;
@@ -294,6 +345,7 @@ int main(int argc, char **argv)
 	free(program.mountpoint);
 	sc_source_close(&program.source);
 	sc_viewcache_close(program.options.view.cache);
+	sc_user_clear(&program.user);
 	sc_options_clear(&program.options);
 	return status;
 }

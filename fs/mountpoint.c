@@ -1,6 +1,10 @@
 #include "mountpoint.h"
 
+#include "ioutil.h"
+
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +38,9 @@ static bool parse_mount(char *line, char **ret_path, struct sc_mounted *ret_moun
 	const char *separator = strstr(line + path_end, " - ");
 	if (!separator || sscanf(separator, " - %63s", ret_mounted->type) != 1)
 		return false;
+	const char *uid = strstr(separator, "user_id=");
+	if (!uid || sscanf(uid, "user_id=%u", &ret_mounted->uid) != 1)
+		ret_mounted->uid = 0;
 	line[path_end] = '\0';
 	*ret_path = line + path_start;
 	unescape(*ret_path);
@@ -66,8 +73,22 @@ bool sc_mountpoint_is_subcubefs(const struct sc_mounted *mounted)
 	return strcmp(mounted->type, "fuse.subcubefs") == 0;
 }
 
+bool sc_mountpoint_is_dead(const char *path)
+{
+	struct statx st;
+	/* What the kernel remembers of it is no sign of life. */
+	int flags = AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC;
+	/* ECONNABORTED: it died over this question. */
+	return statx(AT_FDCWD, path, flags, STATX_MODE, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+}
+
 static int explain_unusable(const char *argument, int code, struct sc_error *err)
 {
+	if (code == -EACCES && geteuid() == 0)
+		return sc_error_set(err, code,
+				    "%s: root may not look at it, for it is on a network file system or a user's own "
+				    "mount; mount as the user it belongs to, or on a local directory",
+				    argument);
 	switch (code) {
 	case -ENOENT:
 		return sc_error_set(err, code, "%s: there is no such directory to mount on; make it with mkdir first",
@@ -83,10 +104,24 @@ static int explain_unusable(const char *argument, int code, struct sc_error *err
 	}
 }
 
+/* What a subcubefs that was killed has left: lets go of as many as lie there one upon the other, but only of ours. */
+static void clear_dead(const char *path)
+{
+	struct sc_mounted mounted;
+	for (int left = 16; left > 0 && sc_mountpoint_is_dead(path); left--) {
+		if (!sc_mountpoint_mounted(path, &mounted) || !sc_mountpoint_is_subcubefs(&mounted) ||
+		    (geteuid() != 0 && mounted.uid != geteuid()))
+			return;
+		sc_mountpoint_detach(path);
+	}
+}
+
 int sc_mountpoint_resolve(const char *argument, char **ret_path, struct sc_error *err)
 {
 	sc_autofree char *path = realpath(argument, NULL);
 	struct stat st;
+	if (path)
+		clear_dead(path);
 	if (!path || stat(path, &st) < 0)
 		return explain_unusable(argument, -errno, err);
 	if (!S_ISDIR(st.st_mode))
@@ -99,6 +134,26 @@ int sc_mountpoint_resolve(const char *argument, char **ret_path, struct sc_error
 				    argument);
 	*ret_path = sc_steal_ptr(path);
 	return 0;
+}
+
+int sc_mountpoint_check_empty(const char *path, int source_dirfd, struct sc_error *err)
+{
+	DIR *directory;
+	struct stat mountpoint, source;
+	/* What cannot be listed hides nothing from those who mount. */
+	if (sc_io_open_directory(AT_FDCWD, path, 0, &directory) < 0)
+		return 0;
+	bool is_source = fstat(dirfd(directory), &mountpoint) == 0 && fstat(source_dirfd, &source) == 0 &&
+			 mountpoint.st_dev == source.st_dev && mountpoint.st_ino == source.st_ino;
+	const char *name;
+	int rc = 0;
+	if (!is_source && sc_io_next_entry(directory, &name) > 0)
+		rc = sc_error_set(err, -ENOTEMPTY,
+				  "%s: not empty, it has '%s', which would be hidden; choose an empty directory, or "
+				  "hide it with -o nonempty",
+				  path, name);
+	closedir(directory);
+	return rc;
 }
 
 const char *sc_mountpoint_entry_of(const char *path, int dirfd)

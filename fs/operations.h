@@ -31,6 +31,8 @@ struct sc_service {
 	struct sc_buffers *buffers; /* for reads */
 	unsigned max_read; /* bytes, of -o max_read; 0: not given */
 	int direct_io;     /* -o direct_io was given: reads of files pass the kernel's page cache by */
+	int nonempty;      /* -o nonempty was given: what is in the mountpoint may be hidden */
+	int auto_unmount;  /* -o auto_unmount was given: the mount goes when the program dies */
 	void (*ready)(void *context); /* called once, when the kernel has sent INIT */
 	void *context;
 };

@@ -41,6 +41,7 @@ static const char help_text[] =
     "                       number; 0: none (default: 32M)\n"
     "      --log=WHERE      where messages go: a file, which is appended to, 'syslog' or 'stderr'\n"
     "                       (default: stderr in the foreground, else syslog)\n"
+    "      --user=NAME|UID  root only: read and serve as this user once mounted; implies allow_other\n"
     "\n"
     "Mounting:\n"
     "  -o OPT[,OPT...]      mount options; several -o add up\n"
@@ -48,6 +49,7 @@ static const char help_text[] =
     "                       (an ordinary user needs user_allow_other in /etc/fuse.conf)\n"
     "     allow_root        let only root in besides the mounting user\n"
     "     auto_unmount      unmount even when the program is killed\n"
+    "     nonempty          mount on a directory that is not empty, and hide what is in it\n"
     "     fsname=NAME       what df and mount show as the source\n"
     "     max_read=BYTES    the largest read request\n"
     "     direct_io         reads pass the kernel's page cache by: faster for what is read once, slower\n"
@@ -67,7 +69,17 @@ static const char help_text[] =
 #define READAHEAD_DEFAULT ((size_t)32 << 20)
 #define READAHEAD_MAX ((size_t)16 << 30)
 
-enum { OPTION_LOG = 256, OPTION_PATTERN, OPTION_CACHE_DIR, OPTION_NO_CACHE, OPTION_READAHEAD, OPTION_LIST, OPTION_JSON, OPTION_VIEW };
+enum {
+	OPTION_LOG = 256,
+	OPTION_PATTERN,
+	OPTION_CACHE_DIR,
+	OPTION_NO_CACHE,
+	OPTION_READAHEAD,
+	OPTION_LIST,
+	OPTION_JSON,
+	OPTION_USER,
+	OPTION_VIEW
+};
 
 static const struct option long_options[] = {
 	{ "foreground", no_argument, NULL, 'f' },
@@ -81,6 +93,7 @@ static const struct option long_options[] = {
 	{ "readahead", required_argument, NULL, OPTION_READAHEAD },
 	{ "list", no_argument, NULL, OPTION_LIST },
 	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "user", required_argument, NULL, OPTION_USER },
 	{ "missing", required_argument, NULL, OPTION_VIEW },
 	{ "nparts", required_argument, NULL, OPTION_VIEW },
 	{ "nchan", required_argument, NULL, OPTION_VIEW },
@@ -207,6 +220,11 @@ static int parse(int argc, char **argv, struct sc_options *options)
 			if (!parse_readahead(optarg, options))
 				return sc_options_usage_error("--readahead needs a number of bytes up to 16G, not '%s'",
 							      optarg);
+			break;
+		case OPTION_USER:
+			if (!*optarg)
+				return sc_options_usage_error("--user needs a name or a number");
+			options->user = optarg;
 			break;
 		case OPTION_VIEW:
 			if (sc_viewoptions_set(&options->view, long_options[number].name, optarg, &err) < 0)

@@ -17,6 +17,7 @@ struct sc_options {
 	const char *source, *mountpoint; /* in argv; with `list` no mountpoint */
 	bool list, json;                 /* only tell what is in the source */
 	const char *log;                 /* "stderr", "syslog" or a path; never NULL */
+	const char *user;                /* who shall serve; NULL: who mounts */
 	bool foreground;
 	bool no_cache;
 	const char *cache_dir; /* NULL: the user's */

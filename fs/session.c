@@ -4,6 +4,7 @@
 #include "messages.h"
 #include "mountpoint.h"
 #include "options.h"
+#include "unmounter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,7 @@
 #define FEW_THREADS 10
 
 /* A read that the storage does not answer cannot hold up the end for longer. */
-#define PATIENCE_MS 4000
+#define PATIENCE_MS 3000
 #define POKE_MS 10
 
 #define SIGNAL_END_WATCH SIGUSR2 /* to the thread that waits for signals: the session has ended by itself */
@@ -32,6 +33,8 @@ struct sc_session {
 	const char *mountpoint;
 	struct sc_mounted mounted;
 	bool mounted_known;
+	const struct sc_service *service;
+	struct sc_unmounter unmounter;
 	sigset_t watched;
 	pthread_t main_thread, watcher;
 	atomic_bool ended; /* the loop has returned */
@@ -56,7 +59,8 @@ static char *make_fsname_option(const char *name)
 }
 
 /* The user's options stand behind the defaults and before what is not to be changed. */
-static int make_arguments(size_t noptions, const char *const *options, const char *name, struct fuse_args *args)
+static int make_arguments(size_t noptions, const char *const *options, bool allow_other, const char *name,
+			  struct fuse_args *args)
 {
 	sc_autofree char *fsname = make_fsname_option(name);
 	if (!fsname || fuse_opt_add_arg(args, "subcubefs") < 0 || fuse_opt_add_arg(args, fsname) < 0)
@@ -65,32 +69,39 @@ static int make_arguments(size_t noptions, const char *const *options, const cha
 		if (fuse_opt_add_arg(args, "-o") < 0 || fuse_opt_add_arg(args, options[i]) < 0)
 			return -ENOMEM;
 	}
+	if (allow_other && fuse_opt_add_arg(args, "-oallow_other") < 0)
+		return -ENOMEM;
 	return fuse_opt_add_arg(args, "-osubtype=subcubefs,ro,default_permissions") < 0 ? -ENOMEM : 0;
 }
 
-/* Finds those of the options that are ours too: max_read stays, direct_io is nothing that libfuse or the kernel know. */
+/* Finds those of the options that are ours too: max_read stays, the others are nothing that libfuse or the kernel know. */
 static int find_own_options(struct fuse_args *args, struct sc_service *service)
 {
 	static const struct fuse_opt options[] = {
 		{ "max_read=%u", offsetof(struct sc_service, max_read), 1 },
 		FUSE_OPT_KEY("max_read=", FUSE_OPT_KEY_KEEP),
 		{ "direct_io", offsetof(struct sc_service, direct_io), 1 },
+		{ "nonempty", offsetof(struct sc_service, nonempty), 1 },
+		{ "auto_unmount", offsetof(struct sc_service, auto_unmount), 1 },
 		FUSE_OPT_END,
 	};
 	return fuse_opt_parse(args, service, options, NULL);
 }
 
-int sc_session_new(size_t noptions, const char *const *options, const char *name, struct sc_service *service,
+int sc_session_new(const struct sc_options *options, const char *name, struct sc_service *service,
 		   struct sc_session **ret_session)
 {
 	struct sc_session *session = calloc(1, sizeof(*session));
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
-	if (!session || make_arguments(noptions, options, name, &args) < 0 || find_own_options(&args, service) < 0) {
+	if (!session || make_arguments(options->nmount_options, options->mount_options, options->user, name, &args) < 0 ||
+	    find_own_options(&args, service) < 0) {
 		free(session);
 		fuse_opt_free_args(&args);
 		fputs("subcubefs: out of memory\n", stderr);
 		return SC_EXIT_FAILURE;
 	}
+	session->service = service;
+	session->unmounter.fd = -1;
 	char said[512];
 	sc_messages_catch();
 	session->fuse = fuse_session_new(&args, &sc_operations, sizeof(sc_operations), service);
@@ -161,14 +172,10 @@ static bool has_ended_by_itself(const struct sc_session *session)
 	return poll(&device, 1, 0) == 1 && device.revents & POLLERR;
 }
 
-/* Another mount may have been put in the place of ours, or ours may be gone: that one is not ours to unmount. */
-static bool is_still_ours(const struct sc_session *session)
+/* Another mount may have been put in the place of ours, or ours may be gone: the unmounter sees to that. */
+static void unmount(const struct sc_session *session, enum sc_unmount how)
 {
-	struct sc_mounted now;
-	if (!session->mounted_known)
-		return true;
-	return sc_mountpoint_mounted(session->mountpoint, &now) && now.major == session->mounted.major &&
-	       now.minor == session->mounted.minor;
+	sc_unmounter_unmount(&session->unmounter, session->mounted_known ? &session->mounted : NULL, how);
 }
 
 /*
@@ -188,8 +195,9 @@ static void end_loop(struct sc_session *session)
 	}
 	sc_log(SC_LOG_ERROR, "%s: the storage does not answer a read; ending without waiting for it",
 	       session->mountpoint);
-	if (is_still_ours(session))
-		sc_mountpoint_detach(session->mountpoint);
+	unmount(session, SC_UNMOUNT_ABORT);
+	/* Where that is not permitted, the connection ends with this descriptor, which the thread that hangs would keep. */
+	close(fuse_session_fd(session->fuse));
 	_exit(0);
 }
 
@@ -279,15 +287,29 @@ static int serve_mounted(struct sc_session *session, struct sc_error *err)
 	return rc < 0 ? sc_error_errno(err, rc, "%s: FUSE broke off", session->mountpoint) : 0;
 }
 
-int sc_session_serve(struct sc_session *session, const char *mountpoint, bool foreground, struct sc_error *err)
+static int mount_and_drop(struct sc_session *session, const char *mountpoint, const struct sc_user *user,
+			  struct sc_error *err)
 {
-	prepare_signals(session, foreground);
-	int rc = mount_session(session, mountpoint, err);
+	int rc = sc_unmounter_start(mountpoint, session->service->auto_unmount, &session->unmounter, err);
+	if (rc == 0)
+		rc = mount_session(session, mountpoint, err);
 	if (rc < 0)
 		return rc;
-	rc = serve_mounted(session, err);
-	/* libfuse unmounts lazily, which a busy mount allows too, and not at all when the mount has ended by itself. */
-	if (has_ended_by_itself(session) || is_still_ours(session))
-		fuse_session_unmount(session->fuse);
+	rc = sc_privileges_drop(user, err);
+	if (rc < 0)
+		unmount(session, SC_UNMOUNT);
+	return rc;
+}
+
+int sc_session_serve(struct sc_session *session, const char *mountpoint, bool foreground, const struct sc_user *user,
+		     struct sc_error *err)
+{
+	prepare_signals(session, foreground);
+	int rc = mount_and_drop(session, mountpoint, user, err);
+	if (rc == 0) {
+		rc = serve_mounted(session, err);
+		unmount(session, has_ended_by_itself(session) ? SC_UNMOUNT_DEAD : SC_UNMOUNT);
+	}
+	sc_unmounter_stop(&session->unmounter);
 	return rc;
 }

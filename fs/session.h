@@ -8,6 +8,8 @@
 
 #include "error.h"
 #include "operations.h"
+#include "options.h"
+#include "privileges.h"
 
 struct sc_session;
 
@@ -15,15 +17,17 @@ struct sc_session;
  * Reads the mount options without mounting. `name` is what df shows as the
  * source. Returns 0, or the status to exit with after a message.
  */
-int sc_session_new(size_t noptions, const char *const *options, const char *name, struct sc_service *service,
+int sc_session_new(const struct sc_options *options, const char *name, struct sc_service *service,
 		   struct sc_session **ret_session);
 void sc_session_free(struct sc_session *session);
 
 /*
- * Mounts on `mountpoint` (absolute, real) and answers requests until the
+ * Mounts on `mountpoint` (absolute, real), gives up all privileges that are not
+ * needed, for good (as `user` when that is not NULL), and answers requests until the
  * mount's end. Must be called in the main thread, before there are others.
  * Leaves no mount, whatever happens.
  */
-int sc_session_serve(struct sc_session *session, const char *mountpoint, bool foreground, struct sc_error *err);
+int sc_session_serve(struct sc_session *session, const char *mountpoint, bool foreground, const struct sc_user *user,
+		     struct sc_error *err);
 
 #endif

@@ -11,6 +11,7 @@ import faults
 import judge
 import programs
 import synth
+import users
 
 pytest_plugins = ["parity_plugin", "faults_plugin"]
 
@@ -133,3 +134,23 @@ def strace():
         pytest.skip("strace is not installed")
     if done.returncode:
         pytest.skip("strace cannot trace here")
+
+
+@pytest.fixture
+def world():
+    """world(**options): other users in a mount namespace, see users.py; gone at the end of the test."""
+    made = []
+
+    def get(**options):
+        reason = users.missing()
+        if reason:
+            pytest.skip(reason)
+        made.append(users.Users(**options))
+        try:
+            return made[-1].__enter__()
+        except users.CannotMakeUsers as error:
+            made.pop()
+            pytest.skip("no mount namespace here: %s" % error)
+    yield get
+    for one in made:
+        one.__exit__(None, None, None)

@@ -37,10 +37,10 @@ def materialize(*arguments, timeout=180, **more):
     return run([MATERIALIZE, *arguments], timeout=timeout, **more)
 
 
-def mountinfo(mountpoint):
-    """The line of /proc/self/mountinfo for `mountpoint` as a list of fields, or None."""
+def mountinfo(mountpoint, pid="self"):
+    """The line of /proc/PID/mountinfo for `mountpoint` as a list of fields, or None."""
     wanted = os.path.realpath(os.path.dirname(mountpoint)) + "/" + os.path.basename(mountpoint)
-    with open("/proc/self/mountinfo") as stream:
+    with open("/proc/%s/mountinfo" % pid) as stream:
         for line in stream:
             fields = line.split()
             if fields[4].replace("\\040", " ") == wanted:

@@ -212,7 +212,7 @@ static int wait_until_ready(int ready_fd)
 	return read(ready_fd, &byte, 1) == 1 ? 0 : 1;
 }
 
-static int serve(size_t noptions, const char *const *options, const char *mountpoint)
+static int serve(const struct sc_options *options, const char *mountpoint)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -226,9 +226,9 @@ static int serve(size_t noptions, const char *const *options, const char *mountp
 	struct sc_service service = { .buffers = sc_buffers_new(), .ready = become_ready, .context = &ends[1] };
 	struct sc_session *session;
 	struct sc_error err = { 0 };
-	if (!service.buffers || sc_session_new(noptions, options, "nullfs", &service, &session) != 0)
+	if (!service.buffers || sc_session_new(options, "nullfs", &service, &session) != 0)
 		return 1;
-	int rc = sc_session_serve(session, mountpoint, false, &err);
+	int rc = sc_session_serve(session, mountpoint, false, NULL, &err);
 	if (rc < 0)
 		fprintf(stderr, "nullfs: %s\n", err.text);
 	sc_session_free(session);
@@ -238,11 +238,11 @@ static int serve(size_t noptions, const char *const *options, const char *mountp
 
 int main(int argc, char **argv)
 {
-	const char *options[16];
-	size_t noptions = 0;
+	const char *mount_options[16];
+	struct sc_options options = { .mount_options = mount_options };
 	for (int option; (option = getopt(argc, argv, "o:p")) != -1;) {
-		if (option == 'o' && noptions < SC_COUNT_OF(options))
-			options[noptions++] = optarg;
+		if (option == 'o' && options.nmount_options < SC_COUNT_OF(mount_options))
+			mount_options[options.nmount_options++] = optarg;
 		else if (option == 'p')
 			pread_files = true;
 		else
@@ -258,5 +258,5 @@ int main(int argc, char **argv)
 	sc_autofree char *mountpoint = realpath(argv[optind + 1], NULL);
 	if (!mountpoint)
 		die(argv[optind + 1]);
-	return serve(noptions, options, mountpoint);
+	return serve(&options, mountpoint);
 }

@@ -225,3 +225,29 @@ def test_a_listing_reads_directories_only(small, mount):
     with mount(source) as mnt:
         assert sorted(os.listdir(mnt.path)) == ["cube.image", "cube.psf"]
         assert "cube.subcube" not in mnt.log()
+
+
+def test_a_mountpoint_that_is_not_empty(small, tmp_path, mount):
+    """What is in it would be hidden: nobody loses sight of files without being asked."""
+    (tmp_path / "mnt").mkdir()
+    (tmp_path / "mnt" / "notes.txt").write_text("x")
+    assert_fails(subcubefs(small[0], tmp_path / "mnt"), tmp_path / "mnt", tmp_path / "mnt", "notes.txt", "nonempty")
+    with mount(small[0], "-o", "nonempty", mountpoint=tmp_path / "mnt") as mnt:
+        assert sorted(os.listdir(mnt.path)) == ["cube.image", "cube.psf"]
+    assert os.listdir(tmp_path / "mnt") == ["notes.txt"]
+
+
+def test_the_source_is_a_mountpoint_that_need_not_be_empty(small, mount):
+    with mount(small[0], mountpoint=small[0]) as mnt:
+        assert sorted(os.listdir(mnt.path)) == ["cube.image", "cube.psf"]
+
+
+def test_a_source_that_was_mounted_on_and_whose_program_was_killed(small, mount):
+    with mount(small[0], mountpoint=small[0]) as mnt:
+        os.kill(mnt.pids()[0], signal.SIGKILL)
+        assert programs.wait_until(lambda: not mnt.pids())
+        with pytest.raises(OSError) as caught:
+            os.listdir(mnt.path)
+        assert caught.value.errno in (errno.ENOTCONN, errno.ECONNABORTED)
+        assert programs.run(mnt.command).returncode == 0
+        assert programs.whole(mnt.view("cube.image", "table.dat"))
