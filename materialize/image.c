@@ -247,8 +247,8 @@ const char *sc_image_reason(const struct sc_image *image)
 {
 	const char *names[] = { image->path, image->output.name }, *text = image->error.text;
 	for (size_t i = 0; i < SC_COUNT_OF(names); i++) {
-		size_t length = strlen(names[i]);
-		if (strncmp(text, names[i], length) == 0 && text[length] == ':' && text[length + 1] == ' ')
+		size_t length = names[i] ? strlen(names[i]) : 0;
+		if (length > 0 && strncmp(text, names[i], length) == 0 && text[length] == ':' && text[length + 1] == ' ')
 			return text + length + 2;
 	}
 	return text;

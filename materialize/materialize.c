@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "dryrun.h"
+#include "events.h"
 #include "image.h"
 #include "input.h"
 #include "locking.h"
@@ -35,6 +36,7 @@ struct run {
 	struct sc_progress progress;
 	size_t nimages;
 	struct sc_image *images;
+	struct sc_progress_item *items; /* of the images */
 	bool comparing; /* not copying: in children too */
 };
 
@@ -95,6 +97,7 @@ static enum sc_status open_outputs(struct run *run)
 		image->is_opened = rc == 0;
 		if (rc < 0) {
 			sc_log(SC_LOG_ERROR, "%s", err.text);
+			image->error = err;
 			status = SC_STATUS_USAGE;
 		}
 		if (rc < 0 && rc != -EEXIST)
@@ -204,17 +207,25 @@ static int worker_complete(void *context, void *worker_pointer, unsigned output,
 	return run->comparing ? sc_image_compare(image, err) : sc_image_complete(image, err);
 }
 
-static void commit(struct run *run, struct sc_image *image)
+/* It was made, or has failed. */
+static void tell_end(struct run *run, const struct sc_image *image)
 {
 	char bytes[16];
-	sc_image_commit(image);
-	if (!image->is_made)
+	if (run->options->json)
+		sc_events_image(image);
+	else if (!image->is_made)
 		sc_progress_line(&run->progress, "%s: failed", image->path);
 	else if (image->array_bytes > 0)
 		sc_progress_line(&run->progress, "%s: done, %s", image->path,
 				 sc_quantity_bytes(bytes, (double)image->array_bytes));
 	else
 		sc_progress_line(&run->progress, "%s: done, names %zu subcubes", image->path, image->view->nparts);
+}
+
+static void commit(struct run *run, struct sc_image *image)
+{
+	sc_image_commit(image);
+	tell_end(run, image);
 }
 
 static void image_finished(void *context, unsigned output, const struct sc_error *err)
@@ -224,7 +235,7 @@ static void image_finished(void *context, unsigned output, const struct sc_error
 	if (err) {
 		image->error = *err;
 		sc_image_discard(image);
-		sc_progress_line(&run->progress, "%s: failed", image->path);
+		tell_end(run, image);
 		return;
 	}
 	image->is_complete = true;
@@ -236,17 +247,19 @@ static void image_finished(void *context, unsigned output, const struct sc_error
 static void draw(void *context, const struct sc_pool *pool)
 {
 	struct run *run = context;
-	uint64_t done = 0, total = 0;
 	for (size_t i = 0; i < run->nimages; i++) {
 		const struct sc_image *image = &run->images[i];
-		if (image->error.code || sc_pool_has_failed(pool, (unsigned)i))
-			continue;
-		total += image->array_bytes;
 		/* Small files of a part are copied, but not counted. */
 		uint64_t bytes = sc_pool_bytes_done(pool, (unsigned)i);
-		done += bytes < image->array_bytes ? bytes : image->array_bytes;
+		run->items[i] = (struct sc_progress_item){
+			.path = image->path,
+			.done_bytes = bytes < image->array_bytes ? bytes : image->array_bytes,
+			.total_bytes = image->array_bytes,
+			.has_failed = image->error.code || sc_pool_has_failed(pool, (unsigned)i),
+			.is_told = image->is_made,
+		};
 	}
-	sc_progress_update(&run->progress, run->comparing ? "comparing" : run->options->base, done, total);
+	sc_progress_update(&run->progress, run->comparing ? "comparing" : "copying", run->items, run->nimages);
 }
 
 /* Does the tasks of all images that are pending; returns a signal that asked to stop, or 0. */
@@ -360,6 +373,8 @@ static int write_images(struct run *run)
 	if (status == SC_STATUS_DONE) {
 		sc_space_check(run->images, run->nimages);
 		create_images(run);
+		if (run->options->json)
+			sc_events_start(run->images, run->nimages);
 		/* Allocating may have taken a while. */
 		number = sc_signals_stopped(0);
 		if (number == 0)
@@ -385,7 +400,8 @@ static int find_input(struct run *run)
 	if (status != SC_STATUS_DONE)
 		return status;
 	run->images = calloc(run->input.nimages, sizeof(*run->images));
-	if (!run->images) {
+	run->items = calloc(run->input.nimages, sizeof(*run->items));
+	if (!run->images || !run->items) {
 		sc_log(SC_LOG_ERROR, "%s: out of memory", run->options->base);
 		return SC_STATUS_FAILED;
 	}
@@ -397,7 +413,7 @@ static int attempt(const struct sc_options *options)
 {
 	struct run run = { .options = options, .input.source.dirfd = -1 };
 	sc_signals_exit_at_once();
-	sc_progress_start(&run.progress, options->quiet);
+	sc_progress_start(&run.progress, options->progress, options->quiet, options->json);
 	int status = find_input(&run);
 	if (status == SC_STATUS_DONE)
 		status = open_outputs(&run);
@@ -405,9 +421,13 @@ static int attempt(const struct sc_options *options)
 		status = build_views(&run);
 	if (status == SC_STATUS_DONE)
 		status = options->dry_run ? (int)sc_dryrun_tell(options, run.images, run.nimages) : write_images(&run);
+	bool is_over = !options->dry_run && !(status == SC_STATUS_BUSY && options->wait);
+	if (options->json && is_over)
+		sc_events_summary(run.images, run.nimages, status, sc_progress_seconds(&run.progress));
 	for (size_t i = 0; i < run.nimages; i++)
 		sc_image_close(&run.images[i]);
 	free(run.images);
+	free(run.items);
 	sc_plan_clear(&run.plan);
 	sc_views_clear(&run.views);
 	sc_input_clear(&run.input);

@@ -164,7 +164,7 @@ static int work_on_all(const struct sc_options *options, const char *directory, 
 	struct sc_progress progress;
 	size_t ndone = 0;
 	bool is_busy = false;
-	sc_progress_start(&progress, options->quiet);
+	sc_progress_start(&progress, SC_PROGRESS_NEVER, options->quiet, false);
 	for (size_t i = 0; i < names->count; i++) {
 		struct sc_error err = { 0 };
 		bool busy = false;

@@ -29,6 +29,7 @@ enum {
 	KEY_LIST,
 	KEY_JSON,
 	KEY_DRY_RUN,
+	KEY_PROGRESS,
 	KEY_VIEW, /* and above: options of the view */
 };
 
@@ -97,6 +98,8 @@ static const struct argp_option option_list[] = {
 	  4 },
 	{ "wait", KEY_WAIT, NULL, 0,
 	  "Wait for another subcube-materialize that is at work on the same output or subcubes", 4 },
+	{ "progress", KEY_PROGRESS, "WHEN", 0,
+	  "Lines that move: on a terminal, else a line now and then (auto, the default), always, or never", 4 },
 	{ "quiet", 'q', NULL, 0, "Say nothing but errors", 4 },
 	{ NULL, 0, NULL, 0, "Looking before doing:", 6 },
 	{ "list", KEY_LIST, NULL, 0,
@@ -105,7 +108,7 @@ static const struct argp_option option_list[] = {
 	  6 },
 	{ "dry-run", KEY_DRY_RUN, NULL, 0,
 	  "Tell what would be made, how, how large, and what space is free; nothing is written", 6 },
-	{ "json", KEY_JSON, NULL, 0, "Tell it as JSON, for programs (the format: subcubefs-formats(5))", 6 },
+	{ "json", KEY_JSON, NULL, 0, "Tell it, or a run's progress and result, as JSON for programs (the format: subcubefs-formats(5))", 6 },
 	{ NULL, 0, NULL, 0, "What becomes of the subcubes:", 5 },
 	{ "remove-subcubes", KEY_REMOVE, NULL, 0,
 	  "Remove them once all images are made, read back and compared with them in full (modes paged and "
@@ -192,15 +195,16 @@ static uint64_t parse_memory(const char *text, struct argp_state *state)
 	return bytes;
 }
 
-static enum sc_reflink parse_reflink(const char *text, struct argp_state *state)
+/* One of three words, as a number of an enumeration that has them in this order. */
+static int parse_when(const char *option, const char *text, struct argp_state *state)
 {
 	static const char *const words[] = { "auto", "always", "never" };
 	for (size_t i = 0; i < SC_COUNT_OF(words); i++) {
 		if (strcmp(words[i], text) == 0)
-			return (enum sc_reflink)i;
+			return (int)i;
 	}
-	argp_error(state, "--reflink: expected auto, always or never, not '%s'", text);
-	return SC_REFLINK_AUTO;
+	argp_error(state, "--%s: expected auto, always or never, not '%s'", option, text);
+	return 0;
 }
 
 /* CASA tells modes by their first letter. */
@@ -273,7 +277,7 @@ static bool parse_storage(int key, const char *argument, struct parsing *parsing
 }
 
 /* What is told, and how. */
-static bool parse_telling(int key, struct parsing *parsing, struct argp_state *state)
+static bool parse_telling(int key, const char *argument, struct parsing *parsing, struct argp_state *state)
 {
 	struct sc_options *options = &parsing->options;
 	switch (key) {
@@ -287,6 +291,9 @@ static bool parse_telling(int key, struct parsing *parsing, struct argp_state *s
 		return true;
 	case KEY_DRY_RUN:
 		options->dry_run = true;
+		return true;
+	case KEY_PROGRESS:
+		options->progress = (enum sc_progress_when)parse_when("progress", argument, state);
 		return true;
 	case 'q':
 		options->quiet = true;
@@ -321,8 +328,8 @@ static void check_options(struct parsing *parsing, struct argp_state *state)
 			   options->action == SC_ACTION_LIST ? "--list goes" : "--resume and --undo go");
 	if (options->dry_run && options->action != SC_ACTION_MAKE)
 		argp_error(state, "--dry-run: --list, --resume and --undo have no plan to tell");
-	if (options->json && !options->dry_run && options->action != SC_ACTION_LIST)
-		argp_error(state, "--json goes with --list or --dry-run");
+	if (options->json && (options->action == SC_ACTION_RESUME || options->action == SC_ACTION_UNDO))
+		argp_error(state, "--json: --resume and --undo tell nothing in JSON");
 	/* Else the only argument is BASE. */
 	options->base = options->listed[0];
 	if (!parsing->is_list) {
@@ -368,7 +375,7 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		options->memory_bytes = parse_memory(argument, state);
 		return 0;
 	case KEY_REFLINK:
-		options->reflink = parse_reflink(argument, state);
+		options->reflink = (enum sc_reflink)parse_when("reflink", argument, state);
 		return 0;
 	case KEY_CACHE_DIR:
 		if (*argument == 0)
@@ -407,7 +414,7 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		check_options(parsing, state);
 		return 0;
 	default:
-		if (parse_storage(key, argument, parsing, state) || parse_telling(key, parsing, state))
+		if (parse_storage(key, argument, parsing, state) || parse_telling(key, argument, parsing, state))
 			return 0;
 		return key >= KEY_VIEW && key < ARGP_KEY_ARGS ? set_view_option(key, argument, state)
 							      : ARGP_ERR_UNKNOWN;

@@ -5,6 +5,7 @@
 #define SC_OPTIONS_H
 
 #include "clone.h"
+#include "progress.h"
 #include "view.h"
 
 /* Exit statuses, beside 128 + signal. */
@@ -51,6 +52,7 @@ struct sc_options {
 	bool wait;                 /* for others that work on the same, and for parts to be finished */
 	bool overwrite, quiet, no_cache;
 	bool dry_run;
+	enum sc_progress_when progress;
 	bool json; /* what is told on standard output is for programs */
 	const char *cache_dir; /* NULL: the user's */
 };

@@ -5,15 +5,18 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "bars.h"
+#include "events.h"
+#include "ioutil.h"
 #include "quantity.h"
 
 #define DRAW_SECONDS 0.15
 #define PLAIN_SECONDS 10.0
+#define JSON_SECONDS 0.5
 #define SAMPLE_SECONDS 1.0
-#define BAR_LEAST_COLUMNS 10
-#define CLEAR_LINE "\r\033[K"
+#define LINE_BYTES 512
+#define LABEL_COLUMNS 40
 
 static double now(void)
 {
@@ -22,60 +25,30 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-void sc_progress_start(struct sc_progress *progress, bool quiet)
+static bool can_draw(void)
+{
+	const char *terminal = getenv("TERM");
+	return isatty(STDERR_FILENO) == 1 && !(terminal && strcmp(terminal, "dumb") == 0);
+}
+
+void sc_progress_start(struct sc_progress *progress, enum sc_progress_when when, bool quiet, bool json)
 {
 	memset(progress, 0, sizeof(*progress));
-	progress->quiet = quiet;
-	progress->is_terminal = isatty(STDERR_FILENO) == 1;
+	progress->has_lines = !quiet && !json;
+	if (when == SC_PROGRESS_NEVER)
+		progress->form = SC_PROGRESS_NONE;
+	else if (json)
+		progress->form = SC_PROGRESS_JSON;
+	else if (when == SC_PROGRESS_ALWAYS)
+		progress->form = SC_PROGRESS_BARS;
+	else if (!quiet)
+		progress->form = can_draw() ? SC_PROGRESS_BARS : SC_PROGRESS_PLAIN;
 	progress->started = progress->told = now();
 }
 
 double sc_progress_seconds(const struct sc_progress *progress)
 {
 	return now() - progress->started;
-}
-
-void sc_progress_bar(char *text, size_t size, unsigned columns, const char *label, uint64_t done_bytes,
-		     uint64_t total_bytes, double rate)
-{
-	char done_text[16], total_text[16], rate_text[16], left_text[16], right[96];
-	double fraction = total_bytes ? (double)done_bytes / (double)total_bytes : 1;
-	sc_quantity_bytes(done_text, (double)done_bytes);
-	sc_quantity_bytes(total_text, (double)total_bytes);
-	int used = snprintf(right, sizeof(right), " %3d%%  %s of %s", (int)(100 * fraction), done_text, total_text);
-	if (total_bytes && done_bytes >= total_bytes)
-		snprintf(right, sizeof(right), " 100%%  %s, syncing", total_text);
-	else if (rate > 0)
-		snprintf(right + used, sizeof(right) - (size_t)used, "  %s/s  %s left",
-			 sc_quantity_bytes(rate_text, rate),
-			 sc_quantity_time(left_text, (double)(total_bytes - done_bytes) / rate));
-	size_t room = columns < size ? columns : size - 1;
-	size_t label_length = strlen(label), right_length = strlen(right);
-	/* In a narrow terminal the label goes first, then the bar, then the end of the figures. */
-	if (label_length + 1 + BAR_LEAST_COLUMNS + right_length > room)
-		label_length = 0;
-	size_t fixed = (label_length ? label_length + 1 : 0) + right_length;
-	if (fixed + BAR_LEAST_COLUMNS > room) {
-		snprintf(text, room + 1, "%s", right + 1);
-		return;
-	}
-	size_t inside = room - fixed - 2, full = (size_t)(fraction * (double)inside);
-	char *to = text;
-	if (label_length)
-		to += sprintf(to, "%s ", label);
-	*to++ = '[';
-	memset(to, '#', full);
-	memset(to + full, '.', inside - full);
-	to += inside;
-	sprintf(to, "]%s", right);
-}
-
-static unsigned terminal_columns(void)
-{
-	struct winsize size;
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-		return 80;
-	return size.ws_col;
 }
 
 static double sample_rate(struct sc_progress *progress, uint64_t done_bytes)
@@ -89,55 +62,156 @@ static double sample_rate(struct sc_progress *progress, uint64_t done_bytes)
 	}
 	unsigned oldest = progress->nsamples > SC_PROGRESS_SAMPLES ? progress->nsamples % SC_PROGRESS_SAMPLES : 0;
 	double seconds = time - progress->samples[oldest].time;
-	/* When an image fails, its bytes no longer count. */
-	if (seconds < SAMPLE_SECONDS / 2 || done_bytes < progress->samples[oldest].bytes)
+	/* When an image fails, its bytes no longer count; comparing begins anew. */
+	if (done_bytes < progress->samples[oldest].bytes)
+		progress->nsamples = 0;
+	if (seconds < SAMPLE_SECONDS / 2 || progress->nsamples == 0)
 		return 0;
 	return (double)(done_bytes - progress->samples[oldest].bytes) / seconds;
 }
 
-void sc_progress_update(struct sc_progress *progress, const char *label, uint64_t done_bytes, uint64_t total_bytes)
+/* --- bars --- */
+
+static struct winsize terminal_size(void)
 {
-	double time = now();
-	if (progress->quiet)
-		return;
-	double rate = sample_rate(progress, done_bytes);
-	if (progress->is_terminal) {
-		char text[512];
-		unsigned columns = terminal_columns();
-		if (time - progress->drawn < DRAW_SECONDS)
-			return;
-		/* Not into the last column: some terminals would wrap. */
-		sc_progress_bar(text, sizeof(text), columns > 1 ? columns - 1 : 1, label, done_bytes, total_bytes,
-				rate);
-		fprintf(stderr, "%s%s", CLEAR_LINE, text);
-		fflush(stderr);
-		progress->drawn = time;
-		progress->is_drawn = true;
-	} else if (time - progress->told >= PLAIN_SECONDS) {
-		char done_text[16], total_text[16], rate_text[16], left_text[16];
-		printf("%s: %s of %s (%d%%), %s/s, %s left\n", label, sc_quantity_bytes(done_text, (double)done_bytes),
-		       sc_quantity_bytes(total_text, (double)total_bytes),
-		       total_bytes ? (int)(100.0 * (double)done_bytes / (double)total_bytes) : 100,
-		       sc_quantity_bytes(rate_text, rate),
-		       sc_quantity_time(left_text, (double)(total_bytes - done_bytes) / rate));
-		fflush(stdout);
-		progress->told = time;
+	struct winsize size;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0)
+		size = (struct winsize){ 0 };
+	if (size.ws_col == 0)
+		size.ws_col = 80;
+	if (size.ws_row == 0)
+		size.ws_row = 24;
+	return size;
+}
+
+/* Puts the cursor where the first line begins, and clears all from there on. */
+static void erase(FILE *out, const struct sc_progress *progress, unsigned columns)
+{
+	unsigned rows = sc_bars_rows(progress->lengths, progress->nlines, columns);
+	if (rows > 1)
+		fprintf(out, "\033[%uA", rows - 1);
+	fputs("\r\033[J", out);
+}
+
+static const char *label_of(const struct sc_progress_item *item)
+{
+	const char *slash = strrchr(item->path, '/');
+	return slash ? slash + 1 : item->path;
+}
+
+static void add_line(FILE *out, struct sc_progress *progress, unsigned columns, const struct sc_bar *bar)
+{
+	char text[LINE_BYTES];
+	/* Not into the last column: some terminals would wrap. */
+	sc_bars_line(text, sizeof(text), columns > 1 ? columns - 1 : 1, bar);
+	fprintf(out, "%s%s", progress->nlines ? "\n" : "", text);
+	progress->lengths[progress->nlines++] = strlen(text);
+}
+
+/* The lines of those under way (`started`), or of those that wait, as far as there is room. */
+static void add_items(FILE *out, struct sc_progress *progress, unsigned columns, unsigned most, unsigned label_columns,
+		      bool started, const struct sc_progress_item *items, size_t nitems)
+{
+	for (size_t i = 0; i < nitems && progress->nlines < most; i++) {
+		const struct sc_progress_item *item = &items[i];
+		const struct sc_bar bar = { .label = label_of(item),
+					    .label_columns = label_columns,
+					    .done_bytes = item->done_bytes,
+					    .total_bytes = item->total_bytes };
+		if (!item->has_failed && !item->is_told && item->total_bytes > 0 && (item->done_bytes > 0) == started)
+			add_line(out, progress, columns, &bar);
 	}
+}
+
+static unsigned widest_label(const struct sc_progress_item *items, size_t nitems)
+{
+	size_t widest = strlen("comparing");
+	for (size_t i = 0; i < nitems; i++) {
+		size_t length = strlen(label_of(&items[i]));
+		if (length > widest && !items[i].has_failed && !items[i].is_told)
+			widest = length < LABEL_COLUMNS ? length : LABEL_COLUMNS;
+	}
+	return (unsigned)widest;
+}
+
+/* All in one write, so that it does not flicker. */
+static void draw(struct sc_progress *progress, struct sc_bar *total, const struct sc_progress_item *items,
+		 size_t nitems)
+{
+	const struct winsize size = terminal_size();
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+	if (!out)
+		return;
+	erase(out, progress, size.ws_col);
+	progress->nlines = 0;
+	/* One row is the total's, one stays free: a block as high as the terminal would scroll. */
+	unsigned most = size.ws_row > 2 ? size.ws_row - 2u : 0;
+	if (most > SC_PROGRESS_LINES - 1)
+		most = SC_PROGRESS_LINES - 1;
+	total->label_columns = widest_label(items, nitems);
+	add_items(out, progress, size.ws_col, most, total->label_columns, true, items, nitems);
+	add_items(out, progress, size.ws_col, most, total->label_columns, false, items, nitems);
+	add_line(out, progress, size.ws_col, total);
+	if (fclose(out) == 0)
+		sc_io_write_full(STDERR_FILENO, text, length);
+	free(text);
+}
+
+/* --- all forms --- */
+
+static void print_total(const char *phase, const struct sc_bar *total)
+{
+	char done_text[16], total_text[16], rate_text[16], left_text[16];
+	printf("%s: %s of %s (%d%%), %s/s, %s left\n", phase, sc_quantity_bytes(done_text, (double)total->done_bytes),
+	       sc_quantity_bytes(total_text, (double)total->total_bytes),
+	       total->total_bytes ? (int)(100.0 * (double)total->done_bytes / (double)total->total_bytes) : 100,
+	       sc_quantity_bytes(rate_text, total->rate),
+	       sc_quantity_time(left_text, (double)(total->total_bytes - total->done_bytes) / total->rate));
+	fflush(stdout);
+}
+
+void sc_progress_update(struct sc_progress *progress, const char *phase, const struct sc_progress_item *items,
+			size_t nitems)
+{
+	static const double seconds[] = { [SC_PROGRESS_PLAIN] = PLAIN_SECONDS,
+					  [SC_PROGRESS_BARS] = DRAW_SECONDS,
+					  [SC_PROGRESS_JSON] = JSON_SECONDS };
+	struct sc_bar total = { .label = phase, .has_rate = true };
+	double time = now();
+	if (progress->form == SC_PROGRESS_NONE)
+		return;
+	for (size_t i = 0; i < nitems; i++) {
+		total.done_bytes += items[i].has_failed ? 0 : items[i].done_bytes;
+		total.total_bytes += items[i].has_failed ? 0 : items[i].total_bytes;
+	}
+	total.rate = sample_rate(progress, total.done_bytes);
+	double last = progress->form == SC_PROGRESS_BARS ? progress->drawn : progress->told;
+	if (time - last < seconds[progress->form])
+		return;
+	progress->drawn = progress->told = time;
+	if (progress->form == SC_PROGRESS_BARS)
+		draw(progress, &total, items, nitems);
+	else if (progress->form == SC_PROGRESS_PLAIN)
+		print_total(phase, &total);
+	else
+		sc_events_progress(phase, sc_progress_seconds(progress), total.rate, items, nitems);
 }
 
 void sc_progress_clear(struct sc_progress *progress)
 {
-	if (progress->is_drawn) {
-		fputs(CLEAR_LINE, stderr);
+	if (progress->nlines > 0) {
+		erase(stderr, progress, terminal_size().ws_col);
 		fflush(stderr);
 	}
-	progress->is_drawn = false;
+	progress->nlines = 0;
 	progress->drawn = 0;
 }
 
 void sc_progress_line(struct sc_progress *progress, const char *format, ...)
 {
-	if (progress->quiet)
+	if (!progress->has_lines)
 		return;
 	sc_progress_clear(progress);
 	va_list args;

@@ -84,17 +84,6 @@ def test_plain_lines_where_there_is_no_terminal(source):
     assert re.search(r"\b2\b.*\b2\b", text), "no summary of how many of how many: " + text
 
 
-def test_progress_on_a_terminal(source):
-    try:
-        for descriptor in os.openpty():
-            os.close(descriptor)
-    except OSError as error:
-        pytest.skip("no pseudo-terminals here: %s" % error)
-    done = programs.run(["script", "-qec", "%s -o %s/out %s/cube" % (programs.MATERIALIZE, source, source), "/dev/null"])
-    assert done.returncode == 0, done.stdout
-    assert "\033[" in done.stdout and "%" in done.stdout
-
-
 @pytest.mark.parametrize("arguments", [
     [], ["a", "b"], ["--nonsense", "x"], ["--tiling", "1,2,", "x"], ["--tiling", "0,1,1,1", "x"], ["--tiling", "big", "x"],
     ["-j", "x", "x"], ["-j", "-1", "x"]])
