@@ -35,14 +35,20 @@ static char *beside_this_program(const char *below)
 /* Memory of its own; NULL: out of memory. */
 static char *find_program(void)
 {
+	static const char *const places[] = {
+		"../libexec/subcubefs/" SC_HEADER_PROGRAM, /* installed, and perhaps moved as a whole */
+		"../common/casa/" SC_HEADER_PROGRAM,       /* BUILD/fs/subcubefs, BUILD/materialize/... */
+		"../../common/casa/" SC_HEADER_PROGRAM,    /* BUILD/tests/unit/test_headerclient */
+	};
 	const char *given = secure_getenv("SUBCUBEFS_HEADER");
 	if (given && *given)
 		return strdup(given);
-	/* BUILD/fs/subcubefs, BUILD/materialize/subcube-materialize; BUILD/tests/unit/test_headerclient */
-	char *path = beside_this_program("../common/casa/" SC_HEADER_PROGRAM);
-	if (!path)
-		path = beside_this_program("../../common/casa/" SC_HEADER_PROGRAM);
-	return path ? path : strdup(SC_LIBEXEC_DIR "/" SC_HEADER_PROGRAM);
+	for (size_t i = 0; i < SC_COUNT_OF(places); i++) {
+		char *path = beside_this_program(places[i]);
+		if (path)
+			return path;
+	}
+	return strdup(SC_LIBEXEC_DIR "/" SC_HEADER_PROGRAM);
 }
 
 /*

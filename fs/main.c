@@ -13,6 +13,7 @@
 #include "log.h"
 #include "messages.h"
 #include "mountpoint.h"
+#include "notify.h"
 #include "options.h"
 #include "privileges.h"
 #include "session.h"
@@ -207,6 +208,8 @@ static void become_ready(void *context)
 			kill(getpid(), SIGTERM);
 		close(program->ready_fd);
 		program->ready_fd = -1;
+	} else {
+		sc_notify("READY=1");
 	}
 	sc_log(SC_LOG_INFO, "%s: mounted on %s, %zu image%s", program->source.path, program->mountpoint,
 	       sc_catalog_count(program->service.catalog), sc_catalog_count(program->service.catalog) == 1 ? "" : "s");

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include "mounthelper.h"
 #include "viewoptions.h"
 
 #include <errno.h>
@@ -248,10 +249,17 @@ int sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 		.view = { .tiling.mode = SC_TILING_KEEP, .missing = SC_MISSING_BLANK },
 		.readahead_bytes = READAHEAD_DEFAULT,
 	};
+	if (sc_mounthelper_is_called(argv[0])) {
+		int status = sc_mounthelper_translate(long_options, argc, argv, &argc, &options.own_argv);
+		if (status >= 0)
+			return status;
+		argv = options.own_argv;
+	}
 	/* There cannot be more -o than arguments. */
 	options.mount_options = calloc((size_t)argc + 1, sizeof(*options.mount_options));
 	if (!options.mount_options) {
 		fputs("subcubefs: out of memory\n", stderr);
+		sc_options_clear(&options);
 		return SC_EXIT_FAILURE;
 	}
 	int status = parse(argc, argv, &options);
@@ -268,5 +276,6 @@ int sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 void sc_options_clear(struct sc_options *options)
 {
 	free(options->mount_options);
+	sc_mounthelper_free(options->own_argv);
 	*options = (struct sc_options){ 0 };
 }

@@ -28,6 +28,7 @@ struct sc_options {
 	struct sc_pattern pattern; /* of the parts' names */
 	size_t nmount_options;
 	const char **mount_options; /* each argument of -o, in order; the strings are in argv */
+	char **own_argv;	    /* what stands for argv when mount(8) called; else NULL */
 };
 
 /*
