@@ -228,7 +228,7 @@ static int start_reading(const struct assembly *assembly, struct part_reader *pa
 		return out_of_memory(assembly->view, err);
 	for (size_t i = 0; i < assembly->ndigests; i++)
 		parts->names[i] = assembly->digests[i].name->name;
-	parts->reader = sc_partreader_new(assembly->view->source->dirfd, parts->names, assembly->ndigests);
+	parts->reader = sc_partreader_new(assembly->view->source, parts->names, assembly->ndigests);
 	return parts->reader ? 0 : out_of_memory(assembly->view, err);
 }
 

@@ -1,6 +1,7 @@
 #include "catalogparts.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +50,18 @@ static int fill(const char *name, const struct sc_imageconcat *catalog, struct s
 	return 0;
 }
 
+static int read_catalog(const struct sc_source *source, const char *name, struct sc_imageconcat *ret_catalog,
+			struct sc_error *err)
+{
+	char path[PATH_MAX];
+	sc_autofree uint8_t *data = NULL;
+	size_t size;
+	if (snprintf(path, sizeof(path), "%s/" SC_IMAGECONCAT_FILE, name) >= (int)sizeof(path))
+		return sc_error_set(err, -ENAMETOOLONG, "%s: its files' names are too long", name);
+	int rc = sc_source_read_file(source, path, SC_IMAGECONCAT_BYTES_MAX, &data, &size, err);
+	return rc < 0 ? rc : sc_imageconcat_decode(data, size, path, ret_catalog, err);
+}
+
 int sc_catalogparts_read(const struct sc_source *source, const struct sc_product *product,
 			 struct sc_product *ret_product, int *ret_axis, struct sc_error *err)
 {
@@ -59,7 +72,7 @@ int sc_catalogparts_read(const struct sc_source *source, const struct sc_product
 		name = NULL;
 		return sc_error_errno(err, -ENOMEM, "%s%s: cannot list the parts", product->base, product->ext);
 	}
-	int rc = sc_imageconcat_read(source->dirfd, name, &catalog, err);
+	int rc = read_catalog(source, name, &catalog, err);
 	if (rc < 0)
 		return rc;
 	filled.listed = true;

@@ -12,11 +12,11 @@
 /* Of one record; a beam a plane takes 300 bytes. */
 #define RECORD_BYTES_MAX ((size_t)256 << 20)
 
-int sc_fitsclient_write_skeleton(int dirfd, const struct sc_fitsclient_part *part, int to_dirfd, const char *to_name,
-				 struct sc_error *err)
+int sc_fitsclient_write_skeleton(const struct sc_source *source, const struct sc_fitsclient_part *part, int to_dirfd,
+				 const char *to_name, struct sc_error *err)
 {
 	sc_autoclose int fd = -1;
-	int rc = sc_io_open_regular(dirfd, part->name, part->name, &fd, NULL, err);
+	int rc = sc_source_open_file(source, part->name, &fd, NULL, err);
 	if (rc < 0)
 		return rc;
 	sc_autoclose int to_fd = openat(to_dirfd, to_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -25,13 +25,13 @@ int sc_fitsclient_write_skeleton(int dirfd, const struct sc_fitsclient_part *par
 	return sc_fits_write_skeleton(part->fits, fd, to_fd, part->name, err);
 }
 
-static int write_skeletons(int dirfd, const struct sc_fitsclient_part *parts, size_t nparts, int scratch_fd,
-			   struct sc_error *err)
+static int write_skeletons(const struct sc_source *source, const struct sc_fitsclient_part *parts, size_t nparts,
+			   int scratch_fd, struct sc_error *err)
 {
 	for (size_t i = 0; i < nparts; i++) {
 		char to_name[32];
 		snprintf(to_name, sizeof(to_name), "%zu.fits", i);
-		int rc = sc_fitsclient_write_skeleton(dirfd, &parts[i], scratch_fd, to_name, err);
+		int rc = sc_fitsclient_write_skeleton(source, &parts[i], scratch_fd, to_name, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -84,13 +84,13 @@ static void name_culprit(int scratch_fd, const struct sc_fitsclient_part *parts,
 	}
 }
 
-static int run(int dirfd, const struct sc_fitsclient_part *parts, size_t nparts,
+static int run(const struct sc_source *source, const struct sc_fitsclient_part *parts, size_t nparts,
 	       const struct sc_header_scratch *scratch, struct sc_record **ret_records, struct sc_error *err)
 {
 	sc_autoclose int scratch_fd = open(scratch->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (scratch_fd < 0)
 		return sc_error_errno(err, -errno, "%s: cannot open", scratch->path);
-	int rc = write_skeletons(dirfd, parts, nparts, scratch_fd, err);
+	int rc = write_skeletons(source, parts, nparts, scratch_fd, err);
 	if (rc < 0)
 		return rc;
 	sc_autofree char *output = NULL;
@@ -102,15 +102,15 @@ static int run(int dirfd, const struct sc_fitsclient_part *parts, size_t nparts,
 	return read_records(scratch_fd, parts, nparts, ret_records, err);
 }
 
-int sc_fitsclient_run(int dirfd, const struct sc_fitsclient_part *parts, size_t nparts, struct sc_record **ret_records,
-		      struct sc_error *err)
+int sc_fitsclient_run(const struct sc_source *source, const struct sc_fitsclient_part *parts, size_t nparts,
+		      struct sc_record **ret_records, struct sc_error *err)
 {
 	assert(nparts <= SC_FITSCLIENT_MAXPARTS);
 	struct sc_header_scratch scratch;
 	int rc = sc_header_scratch_make(&scratch, err);
 	if (rc < 0)
 		return rc;
-	rc = run(dirfd, parts, nparts, &scratch, ret_records, err);
+	rc = run(source, parts, nparts, &scratch, ret_records, err);
 	sc_header_scratch_remove(&scratch);
 	return rc;
 }

@@ -10,21 +10,22 @@
 
 #include "fits.h"
 #include "record.h"
+#include "source.h"
 
 /* The most parts of one run. */
 #define SC_FITSCLIENT_MAXPARTS 128
 
 struct sc_fitsclient_part {
-	const char *name; /* in the directory */
+	const char *name; /* in the source */
 	const struct sc_fits *fits;
 };
 
 /* Fills ret_records[0..nparts-1], which the caller frees. Errors name the part. */
-int sc_fitsclient_run(int dirfd, const struct sc_fitsclient_part *parts, size_t nparts, struct sc_record **ret_records,
-		      struct sc_error *err);
+int sc_fitsclient_run(const struct sc_source *source, const struct sc_fitsclient_part *parts, size_t nparts,
+		      struct sc_record **ret_records, struct sc_error *err);
 
 /* Writes the part `name` without its pixels to a new file `to_name` in the directory to_dirfd. */
-int sc_fitsclient_write_skeleton(int dirfd, const struct sc_fitsclient_part *part, int to_dirfd, const char *to_name,
-				 struct sc_error *err);
+int sc_fitsclient_write_skeleton(const struct sc_source *source, const struct sc_fitsclient_part *part, int to_dirfd,
+				 const char *to_name, struct sc_error *err);
 
 #endif

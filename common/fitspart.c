@@ -55,11 +55,12 @@ static bool same_but_for_ones(const int64_t *a, int a_ndim, const int64_t *b, in
 	}
 }
 
-int sc_subcube_open_fits(int dirfd, const char *name, struct sc_subcube *ret_subcube, struct sc_error *err)
+int sc_subcube_open_fits(const struct sc_source *source, const char *name, struct sc_subcube *ret_subcube,
+			 struct sc_error *err)
 {
 	struct stat st;
 	sc_autoclose int fd = -1;
-	int rc = sc_io_open_regular(dirfd, name, name, &fd, &st, err);
+	int rc = sc_source_open_file(source, name, &fd, &st, err);
 	if (rc < 0)
 		return rc;
 	struct sc_subcube subcube = { .fits = calloc(1, sizeof(*subcube.fits)) };

@@ -144,8 +144,8 @@ static bool copy_histories(const struct sc_header_request *request, const struct
 	for (size_t i = 0; i < request->nhistory_parts; i++) {
 		struct sc_error reason = { 0 };
 		bool copied = false;
-		int rc = sc_header_scratch_copy_history(&client->scratch, request->source_dirfd,
-							request->history_parts[i], i, &copied, &reason);
+		int rc = sc_header_scratch_copy_history(&client->scratch, request->source, request->history_parts[i],
+						        i, &copied, &reason);
 		any |= copied;
 		if (rc < 0 && !ret_skipped->code)
 			*ret_skipped = reason;

@@ -11,6 +11,7 @@
 #define SC_HEADERCLIENT_H
 
 #include "record.h"
+#include "source.h"
 
 struct sc_header_request {
 	int ndim;
@@ -20,9 +21,9 @@ struct sc_header_request {
 	const struct sc_record *imageinfo; /* may be NULL; beams are left out of the request */
 	const char *units; /* may be NULL */
 	/* The history: logtables of parts are copied into the scratch directory, their rows kept, then one is added. */
-	int source_dirfd;
+	const struct sc_source *source;
 	size_t nhistory_parts;
-	const char *const *history_parts; /* names of these parts in source_dirfd, in order */
+	const char *const *history_parts; /* names of these parts in the source, in order */
 	const char *history_message;
 	double history_time; /* seconds, modified Julian date, UTC: casacore's TIME of a log row */
 };

@@ -33,8 +33,8 @@ int sc_header_program_run(const struct sc_header_scratch *scratch, const char *o
  * Copies the part's log table, or FITS header, to SCRATCH/history/NUMBER. *ret_copied is false when the
  * part has none. What is no ordinary table is -EUCLEAN. On an error nothing is left there.
  */
-int sc_header_scratch_copy_history(const struct sc_header_scratch *scratch, int source_dirfd, const char *part,
-				   size_t number, bool *ret_copied, struct sc_error *err);
+int sc_header_scratch_copy_history(const struct sc_header_scratch *scratch, const struct sc_source *source,
+				   const char *part, size_t number, bool *ret_copied, struct sc_error *err);
 
 /* Removes what a failed run left, and the histories. */
 int sc_header_scratch_reset(const struct sc_header_scratch *scratch, struct sc_error *err);

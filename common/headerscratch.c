@@ -54,28 +54,28 @@ static int open_scratch(const struct sc_header_scratch *scratch, int *ret_fd, st
 }
 
 /* Copies one file of the log table; takes its bytes from what is left of the limit. */
-static int copy_file(int from_dirfd, const char *name, int to_dirfd, const char *label, uint64_t *left_bytes,
-		     struct sc_error *err)
+static int copy_file(const struct sc_source *source, const char *directory, const char *name, int to_dirfd,
+		     uint64_t *left_bytes, struct sc_error *err)
 {
-	sc_autofree char *file_label = NULL;
-	if (asprintf(&file_label, "%s/%s", label, name) < 0) {
-		file_label = NULL;
-		return sc_error_errno(err, -ENOMEM, "%s: cannot copy", label);
+	sc_autofree char *path = NULL;
+	if (asprintf(&path, "%s/%s", directory, name) < 0) {
+		path = NULL;
+		return sc_error_errno(err, -ENOMEM, "%s: cannot copy", directory);
 	}
 	sc_autofree uint8_t *data = NULL;
 	size_t size;
-	int rc = sc_io_read_file(from_dirfd, name, file_label, *left_bytes, &data, &size, NULL, err);
+	int rc = sc_source_read_file(source, path, *left_bytes, &data, &size, err);
 	if (rc < 0)
 		return rc;
 	sc_autoclose int fd = openat(to_dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	rc = fd < 0 ? -errno : sc_io_write_full(fd, data, size);
 	if (rc < 0)
-		return sc_error_errno(err, rc, "%s: cannot copy", file_label);
+		return sc_error_errno(err, rc, "%s: cannot copy", path);
 	*left_bytes -= size;
 	return 0;
 }
 
-static int copy_files(DIR *from, int to_dirfd, const char *label, struct sc_error *err)
+static int copy_files(const struct sc_source *source, DIR *from, int to_dirfd, const char *label, struct sc_error *err)
 {
 	uint64_t left_bytes = SC_HISTORY_MAXBYTES;
 	for (unsigned nfiles = 0;; nfiles++) {
@@ -87,15 +87,15 @@ static int copy_files(DIR *from, int to_dirfd, const char *label, struct sc_erro
 			return 0;
 		if (nfiles == SC_HISTORY_MAXFILES)
 			return sc_error_set(err, -EUCLEAN, "%s: more than %d files", label, SC_HISTORY_MAXFILES);
-		rc = copy_file(dirfd(from), name, to_dirfd, label, &left_bytes, err);
+		rc = copy_file(source, label, name, to_dirfd, &left_bytes, err);
 		if (rc < 0)
 			return rc;
 	}
 }
 
 /* Copies the open log table into SCRATCH/`path`, which becomes an incomplete one on errors. */
-static int copy_log_table(DIR *from, const struct sc_header_scratch *scratch, const char *path, const char *label,
-			  struct sc_error *err)
+static int copy_log_table(const struct sc_source *source, DIR *from, const struct sc_header_scratch *scratch,
+			  const char *path, const char *label, struct sc_error *err)
 {
 	sc_autoclose int scratch_fd = -1;
 	int rc = open_scratch(scratch, &scratch_fd, err);
@@ -106,7 +106,7 @@ static int copy_log_table(DIR *from, const struct sc_header_scratch *scratch, co
 	sc_autoclose int to_fd = openat(scratch_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (to_fd < 0)
 		return sc_error_errno(err, -errno, "%s/%s: cannot open", scratch->path, path);
-	return copy_files(from, to_fd, label, err);
+	return copy_files(source, from, to_fd, label, err);
 }
 
 /*
@@ -148,14 +148,14 @@ static int check_log_table(const struct sc_header_scratch *scratch, const char *
 }
 
 /* A FITS image has its history in its header: SCRATCH/`path` becomes a copy without the pixels. */
-static int copy_fits_history(const struct sc_header_scratch *scratch, int source_dirfd, const char *part,
+static int copy_fits_history(const struct sc_header_scratch *scratch, const struct sc_source *source, const char *part,
 			     const char *path, struct sc_error *err)
 {
 	sc_autoclose int scratch_fd = -1, fd = -1;
 	struct sc_fits fits;
 	int rc = open_scratch(scratch, &scratch_fd, err);
 	if (rc == 0)
-		rc = sc_io_open_regular(source_dirfd, part, part, &fd, NULL, err);
+		rc = sc_source_open_file(source, part, &fd, NULL, err);
 	if (rc < 0)
 		return rc;
 	if (mkdirat(scratch_fd, "history", 0700) < 0 && errno != EEXIST)
@@ -164,7 +164,7 @@ static int copy_fits_history(const struct sc_header_scratch *scratch, int source
 	if (rc < 0)
 		return rc;
 	struct sc_fitsclient_part copied = { part, &fits };
-	rc = sc_fitsclient_write_skeleton(source_dirfd, &copied, scratch_fd, path, err);
+	rc = sc_fitsclient_write_skeleton(source, &copied, scratch_fd, path, err);
 	sc_fits_clear(&fits);
 	return rc;
 }
@@ -175,8 +175,8 @@ static bool is_file(int dirfd, const char *path)
 	return fstatat(dirfd, path, &st, 0) == 0 && S_ISREG(st.st_mode);
 }
 
-int sc_header_scratch_copy_history(const struct sc_header_scratch *scratch, int source_dirfd, const char *part,
-				   size_t number, bool *ret_copied, struct sc_error *err)
+int sc_header_scratch_copy_history(const struct sc_header_scratch *scratch, const struct sc_source *source,
+				   const char *part, size_t number, bool *ret_copied, struct sc_error *err)
 {
 	sc_autofree char *label = NULL;
 	if (asprintf(&label, "%s/logtable", part) < 0) {
@@ -186,18 +186,18 @@ int sc_header_scratch_copy_history(const struct sc_header_scratch *scratch, int 
 	char path[64];
 	snprintf(path, sizeof(path), "history/%zu", number);
 	sc_autoclosedir DIR *from = NULL;
-	int rc = sc_io_open_directory(source_dirfd, label, 0, &from);
+	int rc = sc_source_open_directory(source, label, &from, err);
 	if (rc == -ENOENT) {
 		*ret_copied = false;
 		return 0;
 	}
 	/* Not a directory: the part is a file, an image in FITS, or its logtable is one. */
-	if (rc < 0 && (rc != -ENOTDIR || !is_file(source_dirfd, part)))
-		return sc_error_errno(err, rc, "%s: cannot open", label);
+	if (rc < 0 && (rc != -ENOTDIR || !is_file(source->dirfd, part)))
+		return rc;
 	if (from)
-		rc = copy_log_table(from, scratch, path, label, err);
+		rc = copy_log_table(source, from, scratch, path, label, err);
 	else
-		rc = copy_fits_history(scratch, source_dirfd, part, path, err);
+		rc = copy_fits_history(scratch, source, part, path, err);
 	if (rc == 0 && from)
 		rc = check_log_table(scratch, path, label, err);
 	if (rc < 0) {

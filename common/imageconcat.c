@@ -9,9 +9,6 @@
 
 #include "ioutil.h"
 
-/* 60,000 parts with 7 miscinfo fields each take 25 MB. */
-#define CATALOG_BYTES_MAX (256u << 20)
-
 /* casacore reads with a line buffer of 4096 bytes, its NUL included; a key, indentation and punctuation go off that. */
 #define LINE_BYTES_MAX 4000
 
@@ -389,7 +386,7 @@ int sc_imageconcat_read(int dirfd, const char *path, struct sc_imageconcat *ret_
 		file = NULL;
 		return sc_error_errno(err, -ENOMEM, "%s", path);
 	}
-	int rc = sc_io_read_file(dirfd, file, file, CATALOG_BYTES_MAX, &data, &size, NULL, err);
+	int rc = sc_io_read_file(dirfd, file, file, SC_IMAGECONCAT_BYTES_MAX, &data, &size, NULL, err);
 	return rc < 0 ? rc : sc_imageconcat_decode(data, size, file, ret_catalog, err);
 }
 

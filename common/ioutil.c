@@ -1,16 +1,20 @@
 #include "ioutil.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 int sc_io_open_regular(int dirfd, const char *path, const char *label, int *ret_fd, struct stat *ret_stat,
 		       struct sc_error *err)
 {
-	/* O_NONBLOCK only keeps open() from waiting for a FIFO's writer; it means nothing for regular files. */
-	sc_autoclose int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = openat(dirfd, path, SC_IO_OPEN_FLAGS);
 	if (fd < 0)
 		return sc_error_errno(err, -errno, "%s: cannot open", label);
+	return sc_io_take_regular(fd, label, ret_fd, ret_stat, err);
+}
+
+int sc_io_take_regular(int opened_fd, const char *label, int *ret_fd, struct stat *ret_stat, struct sc_error *err)
+{
+	sc_autoclose int fd = opened_fd;
 	struct stat st;
 	if (fstat(fd, &st) < 0)
 		return sc_error_errno(err, -errno, "%s: cannot stat", label);

@@ -10,6 +10,7 @@
 #include "error.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 /*
@@ -19,6 +20,12 @@
  */
 int sc_io_open_regular(int dirfd, const char *path, const char *label, int *ret_fd, struct stat *ret_stat,
 		       struct sc_error *err);
+
+/* The same for what was opened with those flags; on an error `fd` is closed. */
+int sc_io_take_regular(int fd, const char *label, int *ret_fd, struct stat *ret_stat, struct sc_error *err);
+
+/* Flags for opening what may be anything: a FIFO is not waited for, a terminal not made the controlling one. */
+#define SC_IO_OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
 /*
  * Reads a whole small file (a header) into memory of its own; more than

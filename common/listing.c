@@ -108,6 +108,7 @@ int sc_listing_make(const struct sc_listing_request *request, struct sc_listing 
 	int rc = sc_source_open(request->source, false, &source, err);
 	if (rc < 0)
 		return rc;
+	source.follow_links = request->follow_links;
 	rc = list_source(request, &source, &listing, err);
 	sc_source_close(&source);
 	if (rc < 0)

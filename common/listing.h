@@ -39,7 +39,7 @@ struct sc_listing_request {
 	const struct sc_pattern *pattern; /* of the parts' names; NULL: the known ones */
 	struct sc_view_options view;
 	const char *cache_dir; /* NULL: the user's */
-	bool no_cache;
+	bool no_cache, follow_links;
 	size_t nextensions; /* 0: all */
 	char **extensions;  /* ".image" */
 };

@@ -22,7 +22,7 @@ struct slot {
 };
 
 struct sc_partreader {
-	int dirfd;
+	const struct sc_source *source;
 	const char *const *names;
 	size_t nparts;
 	size_t ncomplete; /* parts below this have their keywords */
@@ -48,7 +48,7 @@ static void open_unclaimed(struct sc_partreader *reader)
 	struct slot *slot = slot_of(reader, part);
 	slot->state = OPENING;
 	pthread_mutex_unlock(&reader->lock);
-	slot->rc = sc_subcube_open(reader->dirfd, reader->names[part], &slot->subcube, &slot->err);
+	slot->rc = sc_subcube_open(reader->source, reader->names[part], &slot->subcube, &slot->err);
 	pthread_mutex_lock(&reader->lock);
 	slot->state = OPENED;
 	/* Nobody asks for the parts behind one that cannot be read. */
@@ -72,12 +72,12 @@ static void *open_parts(void *argument)
 	return NULL;
 }
 
-struct sc_partreader *sc_partreader_new(int dirfd, const char *const *names, size_t nparts)
+struct sc_partreader *sc_partreader_new(const struct sc_source *source, const char *const *names, size_t nparts)
 {
 	struct sc_partreader *reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return NULL;
-	reader->dirfd = dirfd;
+	reader->source = source;
 	reader->names = names;
 	reader->nparts = nparts;
 	pthread_mutex_init(&reader->lock, NULL);
@@ -141,7 +141,7 @@ static int complete(struct sc_partreader *reader, struct sc_error *err)
 		subcubes[count] = &slot->subcube;
 		parts[count++] = (struct sc_fitsclient_part){ reader->names[behind], slot->subcube.fits };
 	}
-	int rc = sc_fitsclient_run(reader->dirfd, parts, count, records, err);
+	int rc = sc_fitsclient_run(reader->source, parts, count, records, err);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < count; i++) {

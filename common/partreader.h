@@ -13,7 +13,7 @@
 struct sc_partreader;
 
 /* `names` are the parts in the directory `dirfd`, in order; both outlive the reader. NULL: out of memory. */
-struct sc_partreader *sc_partreader_new(int dirfd, const char *const *names, size_t nparts);
+struct sc_partreader *sc_partreader_new(const struct sc_source *source, const char *const *names, size_t nparts);
 void sc_partreader_free(struct sc_partreader *reader);
 
 /* The next part, complete with its keywords; the caller clears it. There must be one. */

@@ -7,11 +7,15 @@
 #include "base.h"
 #include "error.h"
 
+#include <dirent.h>
+#include <sys/stat.h>
+
 /* Where the parts are. Immutable once open; outlives the views made from it. */
 struct sc_source {
 	char *path; /* real, absolute path of the directory */
 	char *base; /* only this family; NULL: all */
 	int dirfd;
+	bool follow_links; /* also out of the directory */
 };
 
 /*
@@ -20,5 +24,21 @@ struct sc_source {
  */
 int sc_source_open(const char *argument, bool only_base, struct sc_source *ret_source, struct sc_error *err);
 void sc_source_close(struct sc_source *source);
+
+/*
+ * Opens a regular file of the source as sc_io_open_regular does. `path` is relative to it, or absolute, as a catalog may
+ * name a part. It may lead through symbolic links, but not out of the source, be it by a link or as an absolute path,
+ * unless follow_links: whoever can write a part could show any file of the user's as its pixels. That is -EXDEV.
+ * Thread-safe.
+ */
+int sc_source_open_file(const struct sc_source *source, const char *path, int *ret_fd, struct stat *ret_stat,
+			struct sc_error *err);
+
+/* The same for a directory, to list it. */
+int sc_source_open_directory(const struct sc_source *source, const char *path, DIR **ret_dir, struct sc_error *err);
+
+/* Reads a whole file of at most `max_bytes` (more is -EUCLEAN); the caller frees *ret_data. */
+int sc_source_read_file(const struct sc_source *source, const char *path, size_t max_bytes, uint8_t **ret_data,
+			size_t *ret_size, struct sc_error *err);
 
 #endif

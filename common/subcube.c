@@ -91,10 +91,10 @@ static int join(struct part_path *path, const char *part, const char *file, stru
 }
 
 /* Opens a file of the part and notes who may read it and which version it is. */
-static int open_file(struct sc_subcube *subcube, int dirfd, const struct part_path *path, int *ret_fd,
-		     struct stat *ret_stat, struct sc_error *err)
+static int open_file(struct sc_subcube *subcube, const struct sc_source *source, const struct part_path *path,
+		     int *ret_fd, struct stat *ret_stat, struct sc_error *err)
 {
-	int rc = sc_io_open_regular(dirfd, path->text, path->text, ret_fd, ret_stat, err);
+	int rc = sc_source_open_file(source, path->text, ret_fd, ret_stat, err);
 	if (rc < 0)
 		return rc;
 	const struct sc_file_id id = sc_file_id_of(ret_stat);
@@ -103,12 +103,12 @@ static int open_file(struct sc_subcube *subcube, int dirfd, const struct part_pa
 	return 0;
 }
 
-static int read_header_file(struct sc_subcube *subcube, int dirfd, const struct part_path *path, uint8_t **ret_data,
-			    size_t *ret_size, struct sc_error *err)
+static int read_header_file(struct sc_subcube *subcube, const struct sc_source *source, const struct part_path *path,
+			    uint8_t **ret_data, size_t *ret_size, struct sc_error *err)
 {
 	struct stat st;
 	sc_autoclose int fd = -1;
-	int rc = open_file(subcube, dirfd, path, &fd, &st, err);
+	int rc = open_file(subcube, source, path, &fd, &st, err);
 	if (rc == 0)
 		rc = sc_io_read_open(fd, &st, path->text, HEADER_BYTES_MAX, ret_data, err);
 	if (rc == 0)
@@ -116,15 +116,15 @@ static int read_header_file(struct sc_subcube *subcube, int dirfd, const struct 
 	return rc;
 }
 
-static int read_table(struct sc_subcube *subcube, int dirfd, const char *directory, struct sc_tablefile *ret_table,
-		      struct sc_error *err)
+static int read_table(struct sc_subcube *subcube, const struct sc_source *source, const char *directory,
+		      struct sc_tablefile *ret_table, struct sc_error *err)
 {
 	struct part_path path;
 	sc_autofree uint8_t *data = NULL;
 	size_t size;
 	int rc = join(&path, directory, "table.dat", err);
 	if (rc == 0)
-		rc = read_header_file(subcube, dirfd, &path, &data, &size, err);
+		rc = read_header_file(subcube, source, &path, &data, &size, err);
 	if (rc == 0)
 		rc = sc_tablefile_decode(data, size, path.text, ret_table, err);
 	return rc;
@@ -169,9 +169,9 @@ static uint64_t bytes_needed(const struct sc_tsm *tsm)
  * Reads the tiled column of the table in `directory`, which is `prefix` inside
  * the part ("" or "mask0/").
  */
-static int open_array(struct sc_subcube *subcube, int dirfd, const char *directory, const char *prefix,
-		      const char *column_name, const struct sc_tablefile *table, struct sc_subcube_array *ret_array,
-		      struct sc_error *err)
+static int open_array(struct sc_subcube *subcube, const struct sc_source *source, const char *directory,
+		      const char *prefix, const char *column_name, const struct sc_tablefile *table,
+		      struct sc_subcube_array *ret_array, struct sc_error *err)
 {
 	const struct sc_tablefile_column *column = find_column(table, column_name);
 	if (!column)
@@ -184,7 +184,7 @@ static int open_array(struct sc_subcube *subcube, int dirfd, const char *directo
 	snprintf(file, sizeof(file), "table.f%u", column->sequence);
 	int rc = join(&path, directory, file, err);
 	if (rc == 0)
-		rc = read_header_file(subcube, dirfd, &path, &data, &size, err);
+		rc = read_header_file(subcube, source, &path, &data, &size, err);
 	if (rc == 0)
 		rc = sc_tsm_decode(data, size, path.text, &ret_array->tsm, err);
 	if (rc == 0)
@@ -200,7 +200,7 @@ static int open_array(struct sc_subcube *subcube, int dirfd, const char *directo
 		return rc;
 	struct stat st;
 	sc_autoclose int fd = -1;
-	rc = open_file(subcube, dirfd, &path, &fd, &st, err);
+	rc = open_file(subcube, source, &path, &fd, &st, err);
 	if (rc < 0)
 		return rc;
 	ret_array->id = sc_file_id_of(&st);
@@ -225,7 +225,8 @@ static bool same_shape(const struct sc_tsm *a, const struct sc_tsm *b)
 }
 
 /* Opens the default mask named `mask` in the image's keywords. */
-static int open_mask(int dirfd, const char *name, const char *mask, struct sc_subcube *subcube, struct sc_error *err)
+static int open_mask(const struct sc_source *source, const char *name, const char *mask, struct sc_subcube *subcube,
+		     struct sc_error *err)
 {
 	const struct sc_record *masks = sc_record_get_record(subcube->keywords, "masks");
 	const struct sc_record *region = masks ? sc_record_get_record(masks, mask) : NULL;
@@ -247,10 +248,10 @@ static int open_mask(int dirfd, const char *name, const char *mask, struct sc_su
 	if (rc < 0)
 		return rc;
 	struct sc_tablefile table;
-	rc = read_table(subcube, dirfd, directory.text, &table, err);
+	rc = read_table(subcube, source, directory.text, &table, err);
 	if (rc < 0)
 		return rc;
-	rc = open_array(subcube, dirfd, directory.text, prefix, "PagedArray", &table, &subcube->mask, err);
+	rc = open_array(subcube, source, directory.text, prefix, "PagedArray", &table, &subcube->mask, err);
 	sc_tablefile_clear(&table);
 	if (rc < 0)
 		return rc;
@@ -278,13 +279,14 @@ static int check_pixel_type(const char *name, enum sc_type type, struct sc_error
 }
 
 /* The directory's owner, group and ACL count for the files in it too, its mode bits do not. */
-static void add_directory(struct sc_subcube *subcube, int dirfd, const char *name, const struct stat *st)
+static void add_directory(struct sc_subcube *subcube, const struct sc_source *source, const char *name,
+			  const struct stat *st)
 {
 	struct stat any_mode = *st;
 	const struct sc_file_id id = sc_file_id_of(st);
 	any_mode.st_mode |= 07777;
 	sc_identity_add(&subcube->identity, &id);
-	sc_access_add(&subcube->files, &any_mode, sc_access_has_acl(dirfd, name));
+	sc_access_add(&subcube->files, &any_mode, sc_access_has_acl(source->dirfd, name));
 }
 
 static bool is_virtual(int dirfd, const char *name)
@@ -294,23 +296,24 @@ static bool is_virtual(int dirfd, const char *name)
 	return join(&path, name, SC_IMAGECONCAT_FILE, NULL) == 0 && fstatat(dirfd, path.text, &st, 0) == 0;
 }
 
-int sc_subcube_open(int dirfd, const char *name, struct sc_subcube *ret_subcube, struct sc_error *err)
+int sc_subcube_open(const struct sc_source *source, const char *name, struct sc_subcube *ret_subcube,
+		    struct sc_error *err)
 {
 	struct stat st;
-	if (fstatat(dirfd, name, &st, 0) < 0)
+	if (fstatat(source->dirfd, name, &st, 0) < 0)
 		return sc_error_errno(err, -errno, "%s: cannot stat", name);
 	if (S_ISREG(st.st_mode))
-		return sc_subcube_open_fits(dirfd, name, ret_subcube, err);
+		return sc_subcube_open_fits(source, name, ret_subcube, err);
 	struct sc_subcube subcube = { 0 };
 	struct sc_tablefile table;
-	add_directory(&subcube, dirfd, name, &st);
-	int rc = read_table(&subcube, dirfd, name, &table, err);
-	if (rc == -ENOENT && is_virtual(dirfd, name))
+	add_directory(&subcube, source, name, &st);
+	int rc = read_table(&subcube, source, name, &table, err);
+	if (rc == -ENOENT && is_virtual(source->dirfd, name))
 		return sc_error_set(err, -EUCLEAN,
 				    "%s: a virtual image, without pixels of its own; name its parts instead", name);
 	if (rc < 0)
 		return rc;
-	rc = open_array(&subcube, dirfd, name, "", "map", &table, &subcube.pixels, err);
+	rc = open_array(&subcube, source, name, "", "map", &table, &subcube.pixels, err);
 	subcube.keywords = sc_steal_ptr(table.keywords);
 	sc_tablefile_clear(&table);
 	if (rc == 0)
@@ -318,7 +321,7 @@ int sc_subcube_open(int dirfd, const char *name, struct sc_subcube *ret_subcube,
 	if (rc == 0) {
 		const char *mask = sc_record_get_string(subcube.keywords, "Image_defaultmask");
 		if (mask && mask[0] != 0)
-			rc = open_mask(dirfd, name, mask, &subcube, err);
+			rc = open_mask(source, name, mask, &subcube, err);
 	}
 	if (rc < 0) {
 		sc_subcube_clear(&subcube);

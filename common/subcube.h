@@ -13,6 +13,7 @@
 #include "fits.h"
 #include "identity.h"
 #include "record.h"
+#include "source.h"
 #include "tsm.h"
 
 #include <sys/stat.h>
@@ -58,14 +59,16 @@ struct sc_subcube {
 };
 
 /*
- * Opens the part `name` in the directory `dirfd`. A FITS image is not complete then. Errors name the part and the
+ * Opens the part `name` of the source. A FITS image is not complete then. Errors name the part and the
  * file. A pixel or mask file that is shorter than needed is no error here.
  */
-int sc_subcube_open(int dirfd, const char *name, struct sc_subcube *ret_subcube, struct sc_error *err);
+int sc_subcube_open(const struct sc_source *source, const char *name, struct sc_subcube *ret_subcube,
+		    struct sc_error *err);
 void sc_subcube_clear(struct sc_subcube *subcube);
 
 /* The same for a part that is a FITS image, which is not complete then. */
-int sc_subcube_open_fits(int dirfd, const char *name, struct sc_subcube *ret_subcube, struct sc_error *err);
+int sc_subcube_open_fits(const struct sc_source *source, const char *name, struct sc_subcube *ret_subcube,
+			 struct sc_error *err);
 
 /*
  * Completes a FITS part with what casacore says of it (fitsclient.h). `keywords` belongs to the part from then on, also

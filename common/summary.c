@@ -120,7 +120,7 @@ static int summarize_image(struct sc_summary *summary, const struct sc_source *s
 		name = NULL;
 		return -ENOMEM;
 	}
-	int rc = sc_subcube_open(source->dirfd, name, &image, err);
+	int rc = sc_subcube_open(source, name, &image, err);
 	if (rc < 0)
 		return rc;
 	summary->ndim = image.pixels.tsm.ndim;

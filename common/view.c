@@ -170,7 +170,7 @@ static int make_tables(struct sc_view *view, const struct sc_header *header, con
 		.coords = header->coords,
 		.imageinfo = header->imageinfo,
 		.units = header->units,
-		.source_dirfd = view->source->dirfd,
+		.source = view->source,
 		.nhistory_parts = nhistories,
 		.history_parts = histories,
 		.history_message = message,

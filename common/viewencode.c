@@ -56,6 +56,7 @@ int sc_viewcodec_key(const struct sc_source *source, const struct sc_product *pr
 	put_text(&writer, product->base);
 	put_text(&writer, product->ext);
 	sc_aipsio_put_bool(&writer, product->listed);
+	sc_aipsio_put_bool(&writer, source->follow_links);
 	put_pattern(&writer, product->pattern);
 	put_options(&writer, options);
 	return sc_aipsio_writer_finish(&writer, ret_key, ret_size);

@@ -12,6 +12,7 @@ int sc_list_run(const struct sc_options *options)
 		.view = options->view,
 		.cache_dir = options->cache_dir,
 		.no_cache = options->no_cache,
+		.follow_links = options->follow_links,
 	};
 	struct sc_listing listing;
 	struct sc_error err = { 0 };

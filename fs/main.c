@@ -111,6 +111,7 @@ static int open_source(struct program *program, struct sc_error *err)
 	int rc = sc_source_open(options->source, false, &program->source, err);
 	if (rc < 0)
 		return rc;
+	program->source.follow_links = options->follow_links;
 	/* Opened here: its path may be relative, or lie below the mountpoint. */
 	if (!options->no_cache)
 		program->options.view.cache = sc_viewcache_open(options->cache_dir);

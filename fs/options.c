@@ -20,6 +20,7 @@ static const char help_text[] =
     "  MOUNTPOINT           an existing directory; it may lie in SOURCE, or be SOURCE\n"
     "      --pattern=PATTERN  how parts are named, such as '{base}.chunk{n}{ext}'; the default is\n"
     "                       {base}.subcube.{n}{ext} and {base}.workdirectory/{base}.n{n}{ext}\n"
+    "      --follow-links   subcubes may be symbolic links that lead out of SOURCE, or have such in them\n"
     "\n"
     "What the images hold (the same options give the same bytes in subcube-materialize):\n"
     "      --missing=WHAT   missing parts: 'blank' channels (the default), 'skip' them, or an 'error'\n"
@@ -76,6 +77,7 @@ enum {
 	OPTION_CACHE_DIR,
 	OPTION_NO_CACHE,
 	OPTION_READAHEAD,
+	OPTION_FOLLOW_LINKS,
 	OPTION_LIST,
 	OPTION_JSON,
 	OPTION_USER,
@@ -91,6 +93,7 @@ static const struct option long_options[] = {
 	{ "pattern", required_argument, NULL, OPTION_PATTERN },
 	{ "cache-dir", required_argument, NULL, OPTION_CACHE_DIR },
 	{ "no-cache", no_argument, NULL, OPTION_NO_CACHE },
+	{ "follow-links", no_argument, NULL, OPTION_FOLLOW_LINKS },
 	{ "readahead", required_argument, NULL, OPTION_READAHEAD },
 	{ "list", no_argument, NULL, OPTION_LIST },
 	{ "json", no_argument, NULL, OPTION_JSON },
@@ -216,6 +219,9 @@ static int parse(int argc, char **argv, struct sc_options *options)
 			break;
 		case OPTION_JSON:
 			options->json = true;
+			break;
+		case OPTION_FOLLOW_LINKS:
+			options->follow_links = true;
 			break;
 		case OPTION_READAHEAD:
 			if (!parse_readahead(optarg, options))

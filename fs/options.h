@@ -20,6 +20,7 @@ struct sc_options {
 	const char *user;                /* who shall serve; NULL: who mounts */
 	bool foreground;
 	bool no_cache;
+	bool follow_links;
 	const char *cache_dir; /* NULL: the user's */
 	size_t readahead_bytes; /* 0: off */
 	bool readahead_always;

@@ -254,6 +254,7 @@ static enum sc_status take_list(const struct sc_options *options, struct sc_inpu
 	int rc = 0;
 	input->source.path = realpath(".", NULL);
 	input->source.dirfd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	input->source.follow_links = true; /* each was named by the user */
 	if (!input->source.path || input->source.dirfd < 0) {
 		sc_error_errno(err, -errno, "cannot open the working directory");
 		return SC_STATUS_FAILED;
@@ -289,6 +290,7 @@ static enum sc_status find_family(const struct sc_options *options, struct sc_in
 	}
 	if (rc < 0)
 		return rc == -EINVAL ? SC_STATUS_USAGE : SC_STATUS_FAILED;
+	input->source.follow_links = options->follow_links;
 	/* Parts that are neither here nor there are not simply missing. */
 	rc = sc_movejournal_find(input->source.dirfd, input->source.path, input->source.base, err);
 	if (rc < 0)

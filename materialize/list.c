@@ -14,6 +14,7 @@ int sc_list_run(const struct sc_options *options)
 		.view = options->view,
 		.cache_dir = options->cache_dir,
 		.no_cache = options->no_cache,
+		.follow_links = options->follow_links,
 		.nextensions = options->nextensions,
 		.extensions = options->extensions,
 	};

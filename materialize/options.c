@@ -17,6 +17,7 @@ enum {
 	KEY_WAIT,
 	KEY_PATTERN,
 	KEY_IMAGES,
+	KEY_FOLLOW_LINKS,
 	KEY_TEMPCLOSE,
 	KEY_NO_TEMPCLOSE,
 	KEY_REMOVE,
@@ -55,6 +56,10 @@ static const struct argp_option option_list[] = {
 	  "{base}.workdirectory/{base}.n{n}{ext})",
 	  1 },
 	{ "images", KEY_IMAGES, NULL, 0, "Concatenate the images IMAGE... into one, which -o names", 1 },
+	{ "follow-links", KEY_FOLLOW_LINKS, NULL, 0,
+	  "Subcubes may be symbolic links that lead out of their directory, or have such in them; images named one by one "
+	  "always may",
+	  1 },
 	{ NULL, 0, NULL, 0, "How it is stored:", 2 },
 	{ "mode", 'm', "MODE", 0,
 	  "paged: an image with pixels of its own (default); nomovevirtual, or virtual: one that only names the "
@@ -401,6 +406,9 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_IMAGES:
 		parsing->is_list = true;
+		return 0;
+	case KEY_FOLLOW_LINKS:
+		options->follow_links = true;
 		return 0;
 	case KEY_TILING:
 		if (sc_tiling_parse(argument, &options->view.tiling, &err) < 0)

@@ -50,7 +50,7 @@ struct sc_options {
 	struct sc_pattern pattern; /* of the parts' names */
 	bool verify;               /* read all back before it gets its name; with overwrite and remove_parts too */
 	bool wait;                 /* for others that work on the same, and for parts to be finished */
-	bool overwrite, quiet, no_cache;
+	bool overwrite, quiet, no_cache, follow_links;
 	bool dry_run;
 	enum sc_progress_when progress;
 	bool json; /* what is told on standard output is for programs */

@@ -61,7 +61,7 @@ def test_a_long_gap_keeps_its_channels(family, tmp_path):
     os.mkdir(source)
     for n in [0, 1, 2, 15003, 15004]:
         os.symlink(os.path.join(family, synth.name(n)), os.path.join(source, synth.name(n)))
-    done = programs.materialize("--missing=blank", "-o", tmp_path / "made", source + "/cube")
+    done = programs.materialize("--follow-links", "--missing=blank", "-o", tmp_path / "made", source + "/cube")
     assert done.returncode == 0, done.stderr
     got = judge.one(str(tmp_path / "made.image"))
     assert got["shape"][3] == 15005

@@ -15,6 +15,7 @@
 
 static char workdir[] = "/tmp/sc-test-headerclient-XXXXXX";
 static int workdir_fd;
+static struct sc_source workdir_source = { .path = workdir };
 
 /* ---- requests ---- */
 
@@ -45,7 +46,6 @@ static void part_open(struct part *part, const char *name)
 		.coords = sc_record_get_record(part->table.keywords, "coords"),
 		.imageinfo = sc_record_get_record(part->table.keywords, "imageinfo"),
 		.units = sc_record_get_string(part->table.keywords, "units"),
-		.source_dirfd = -1,
 		.history_message = MESSAGE,
 		.history_time = 5.1e9,
 	};
@@ -63,7 +63,7 @@ static struct sc_header_request empty_request(const struct sc_record *coords)
 	return (struct sc_header_request){ .ndim = 4,
 					   .type = SC_TYPE_FLOAT,
 					   .coords = coords,
-					   .source_dirfd = workdir_fd,
+					   .source = &workdir_source,
 					   .history_message = MESSAGE };
 }
 
@@ -277,7 +277,8 @@ static void history_is_kept(void **state)
 	struct part part;
 	part_open(&part, "B1/in/cube.subcube.1.image");
 	sc_autoclose int source_fd = open_source("B1/in");
-	part.request.source_dirfd = source_fd;
+	const struct sc_source source = { .dirfd = source_fd, .follow_links = true };
+	part.request.source = &source;
 	const char *history_part = "cube.subcube.1.image";
 	part.request.nhistory_parts = 1;
 	part.request.history_parts = &history_part;
@@ -446,7 +447,7 @@ static void unreadable_histories(void **state)
 	assert_int_equal(mkdirat(workdir_fd, "empty/logtable", 0700), 0);
 	write_changed_log("manager", "StandardStMan", "LibraryToLoad");
 	write_changed_log("incomplete", "StandardStMan", "StandardStMan");
-	part.request.source_dirfd = workdir_fd;
+	part.request.source = &workdir_source;
 	for (size_t i = 0; i < SC_COUNT_OF(rows); i++) {
 		struct sc_template made;
 		const char *history_part = rows[i].part;
@@ -626,7 +627,7 @@ static int make_workdir(void **state)
 	(void)state;
 	if (!mkdtemp(workdir))
 		return -1;
-	workdir_fd = open(workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	workdir_source.dirfd = workdir_fd = open(workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return workdir_fd < 0 || setenv("TMPDIR", workdir, 1) < 0 ? -1 : 0;
 }
 

@@ -63,7 +63,7 @@ static void expect_part(struct sc_partreader *reader, unsigned wanted)
 static void parts_come_in_order(void **state)
 {
 	(void)state;
-	struct sc_partreader *reader = sc_partreader_new(workdir_fd, pointers, NPARTS);
+	struct sc_partreader *reader = sc_partreader_new(workdir_source(), pointers, NPARTS);
 	for (unsigned i = 0; i < NPARTS; i++)
 		expect_part(reader, i);
 	sc_partreader_free(reader);
@@ -96,7 +96,7 @@ static void a_reader_can_be_left_early(void **state)
 	(void)state;
 	static const unsigned counts[] = { 0, 1, 63, 64, 65, 128, 129, NPARTS - 1 };
 	for (size_t i = 0; i < SC_COUNT_OF(counts); i++) {
-		struct sc_partreader *reader = sc_partreader_new(workdir_fd, pointers, NPARTS);
+		struct sc_partreader *reader = sc_partreader_new(workdir_source(), pointers, NPARTS);
 		for (unsigned k = 0; k < counts[i]; k++)
 			expect_part(reader, k);
 		sc_partreader_free(reader);
@@ -113,7 +113,7 @@ static void the_first_broken_part_is_named(void **state)
 		snprintf(path, sizeof(path), "p%u/table.dat", broken[i]);
 		workdir_truncate(path, 100);
 		first = broken[i] < first ? broken[i] : first;
-		struct sc_partreader *reader = sc_partreader_new(workdir_fd, pointers, NPARTS);
+		struct sc_partreader *reader = sc_partreader_new(workdir_source(), pointers, NPARTS);
 		for (unsigned k = 0; k < first; k++)
 			expect_part(reader, k);
 		struct sc_subcube subcube;

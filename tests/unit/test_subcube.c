@@ -3,10 +3,13 @@
 
 #define PART "cube.subcube.0.image"
 
+/* Paths as they are, from anywhere. */
+static const struct sc_source anywhere = { .dirfd = AT_FDCWD, .follow_links = true };
+
 static int open_part(struct sc_subcube *subcube, struct sc_error *err)
 {
 	*err = (struct sc_error){ 0 };
-	return sc_subcube_open(workdir_fd, PART, subcube, err);
+	return sc_subcube_open(workdir_source(), PART, subcube, err);
 }
 
 static void fresh_part(void **state)
@@ -28,7 +31,7 @@ static bool open_real(const char *path, const uint8_t *data, size_t size)
 		return false;
 	struct sc_subcube subcube;
 	struct sc_error err = { 0 };
-	if (sc_subcube_open(AT_FDCWD, directory, &subcube, &err) < 0)
+	if (sc_subcube_open(&anywhere, directory, &subcube, &err) < 0)
 		fail_msg("%s", err.text);
 	const struct sc_subcube_array *arrays[] = { &subcube.pixels,
 						    subcube.has_mask ? &subcube.mask : &subcube.pixels };
@@ -76,7 +79,7 @@ static void a_real_part_in_detail(void **state)
 static const char *const files[] = { "table.dat",       "table.f0",       "table.f0_TSM0",
 				     "mask0/table.dat", "mask0/table.f0", "mask0/table.f0_TSM0" };
 
-enum damage { MISSING, FIFO, DIRECTORY, LOOP, DANGLING, SOCKETLIKE, EMPTY, GARBAGE, ZEROS, HALF, HUGE };
+enum damage { MISSING, FIFO, DIRECTORY, LOOP, DANGLING, LINK_OUT, EMPTY, GARBAGE, ZEROS, HALF, HUGE };
 
 static void damage_file(const char *path, enum damage damage)
 {
@@ -100,7 +103,7 @@ static void damage_file(const char *path, enum damage damage)
 	case DANGLING:
 		assert_int_equal(symlinkat("nowhere", workdir_fd, path), 0);
 		break;
-	case SOCKETLIKE:
+	case LINK_OUT:
 		assert_int_equal(symlinkat("/dev/zero", workdir_fd, path), 0);
 		break;
 	case GARBAGE:
@@ -129,7 +132,7 @@ static void damaged_files_are_errors(void **state)
 		{ DIRECTORY, -EUCLEAN, -EUCLEAN, "not a regular file" },
 		{ LOOP, -ELOOP, -ELOOP, "cannot open" },
 		{ DANGLING, -ENOENT, -ENOENT, "cannot open" },
-		{ SOCKETLIKE, -EUCLEAN, -EUCLEAN, "not a regular file" },
+		{ LINK_OUT, -EXDEV, -EXDEV, "leads out" },
 		{ EMPTY, -EUCLEAN, 0, "byte 0" },
 		{ GARBAGE, -EUCLEAN, 0, "byte" },
 		{ ZEROS, -EUCLEAN, 0, "byte" },
@@ -359,9 +362,9 @@ static void masks_are_no_images(void **state)
 	fresh_part(state);
 	struct sc_subcube subcube;
 	struct sc_error err = { 0 };
-	assert_int_equal(sc_subcube_open(workdir_fd, PART "/mask0", &subcube, &err), -EUCLEAN);
+	assert_int_equal(sc_subcube_open(workdir_source(), PART "/mask0", &subcube, &err), -EUCLEAN);
 	assert_true(has_words(err.text, "mask0|expected float"));
-	assert_int_equal(sc_subcube_open(workdir_fd, PART "/logtable", &subcube, &err), -EUCLEAN);
+	assert_int_equal(sc_subcube_open(workdir_source(), PART "/logtable", &subcube, &err), -EUCLEAN);
 	assert_true(has_words(err.text, "logtable/table.dat|no column|not a CASA image"));
 }
 

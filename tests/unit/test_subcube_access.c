@@ -122,7 +122,7 @@ static void all_files_of_a_part_count(void **state)
 		const struct timespec times[] = { { 2000000000, 5 }, { 2000000000, 5 } };
 		assert_int_equal(utimensat(workdir_fd, path, times, 0), 0);
 		assert_int_equal(fchmodat(workdir_fd, path, 0600, 0), 0);
-		assert_int_equal(sc_subcube_open(workdir_fd, PART, &subcube, &err), 0);
+		assert_int_equal(sc_subcube_open(workdir_source(), PART, &subcube, &err), 0);
 		assert_int_equal(subcube.files.mode, 0600);
 		assert_true(subcube.files.uniform);
 		assert_int_equal(subcube.files.newest_ns, 2000000000000000005);
@@ -132,7 +132,7 @@ static void all_files_of_a_part_count(void **state)
 		if (!set_acl(path))
 			continue; /* a file system without them */
 		assert_true(sc_access_has_acl(workdir_fd, path));
-		assert_int_equal(sc_subcube_open(workdir_fd, PART, &subcube, &err), 0);
+		assert_int_equal(sc_subcube_open(workdir_source(), PART, &subcube, &err), 0);
 		assert_false(subcube.files.uniform);
 		sc_subcube_clear(&subcube);
 	}

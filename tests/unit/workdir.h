@@ -7,12 +7,21 @@
 #ifndef SC_WORKDIR_H
 #define SC_WORKDIR_H
 
+#include "source.h"
 #include "words.h"
 
 #include <sys/stat.h>
 
 static char workdir[] = "/tmp/sc-test-XXXXXX";
 static int workdir_fd = -1;
+
+/* The directory as a source; it holds no name of its own. */
+static inline struct sc_source *workdir_source(void)
+{
+	static struct sc_source source;
+	source = (struct sc_source){ .path = workdir, .dirfd = workdir_fd };
+	return &source;
+}
 
 static inline int workdir_setup(void **state)
 {
