@@ -1,6 +1,7 @@
 #include "identity.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -14,6 +15,26 @@ static int64_t nanoseconds(const struct timespec *time)
 	    __builtin_add_overflow(ns, time->tv_nsec, &ns))
 		return time->tv_sec < 0 ? INT64_MIN : INT64_MAX;
 	return ns;
+}
+
+int sc_file_id_ask(int fd, bool ask, struct sc_file_id *ret_id)
+{
+	struct statx stx;
+	if (statx(fd, "", AT_EMPTY_PATH | (ask ? AT_STATX_FORCE_SYNC : 0), STATX_BASIC_STATS, &stx) < 0)
+		return -errno;
+	*ret_id = sc_file_id_of_statx(&stx);
+	return 0;
+}
+
+struct sc_file_id sc_file_id_of_statx(const struct statx *stx)
+{
+	const struct stat st = {
+		.st_ino = stx->stx_ino,
+		.st_size = (off_t)stx->stx_size,
+		.st_mtim = { stx->stx_mtime.tv_sec, stx->stx_mtime.tv_nsec },
+		.st_ctim = { stx->stx_ctime.tv_sec, stx->stx_ctime.tv_nsec },
+	};
+	return sc_file_id_of(&st);
 }
 
 struct sc_file_id sc_file_id_of(const struct stat *st)

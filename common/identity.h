@@ -12,6 +12,9 @@
 
 #include <sys/stat.h>
 
+/* Within this time after a change another one may leave the same times behind: git's rule. */
+#define SC_IDENTITY_SETTLE_NS INT64_C(2000000000)
+
 /* Device numbers differ between nodes of a cluster, so they do not count. */
 struct sc_file_id {
 	uint64_t inode;
@@ -20,6 +23,11 @@ struct sc_file_id {
 };
 
 struct sc_file_id sc_file_id_of(const struct stat *st);
+struct sc_file_id sc_file_id_of_statx(const struct statx *stx);
+
+/* What an open file is now; `ask`: its server's word, not what a network file system remembers. 0 or -errno. */
+int sc_file_id_ask(int fd, bool ask, struct sc_file_id *ret_id);
+
 bool sc_file_id_equal(const struct sc_file_id *a, const struct sc_file_id *b);
 
 /* Starts as { 0 }. */

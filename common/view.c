@@ -337,6 +337,7 @@ int sc_view_build(const struct sc_source *source, const struct sc_product *produ
 		sc_view_free(view);
 		return rc;
 	}
+	view->newest_ns = sc_viewfresh_pixels_newest_ns(view);
 	*ret_view = view;
 	return 0;
 }

@@ -69,6 +69,7 @@ struct sc_view {
 	size_t ntruncated;          /* parts whose pixel or mask file is too short: reads there fail with -EIO */
 	char *truncated;            /* one sentence on the first of them, NULL when none */
 	struct sc_record *miscinfo; /* the final one, with options.keep_miscinfo; NULL: none */
+	int64_t newest_ns;          /* when a file that its bytes come from changed last, since 1970 */
 	struct sc_identity history; /* of the log tables, with options.cache */
 };
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <xxhash.h>
 
+#include "identity.h"
 #include "ioutil.h"
 #include "log.h"
 
@@ -101,7 +102,7 @@ struct sc_viewcache *sc_viewcache_open(const char *directory)
 		return NULL;
 	cache->dirfd = -1;
 	cache->max_bytes = SC_VIEWCACHE_BYTES;
-	cache->settle_ns = SC_VIEWCACHE_SETTLE_NS;
+	cache->settle_ns = SC_IDENTITY_SETTLE_NS;
 	cache->path = directory ? strdup(directory) : default_directory();
 	if (cache->path)
 		open_directory(cache, problem, sizeof(problem));

@@ -21,9 +21,6 @@
 
 #define SC_VIEWCACHE_BYTES ((uint64_t)512 << 20)
 
-/* Files that changed less than this before they were read may change again unseen: git's rule. */
-#define SC_VIEWCACHE_SETTLE_NS INT64_C(2000000000)
-
 struct sc_viewcache {
 	char *path;
 	int dirfd;     /* -1: there is no directory to use */

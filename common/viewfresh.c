@@ -54,11 +54,7 @@ static bool add_file(int dirfd, const char *path, mode_t kind, struct sc_identit
 	struct statx stx;
 	if (statx(dirfd, path, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &stx) < 0 || (stx.stx_mode & S_IFMT) != kind)
 		return false;
-	const struct stat st = { .st_ino = stx.stx_ino,
-				 .st_size = (off_t)stx.stx_size,
-				 .st_mtim = { stx.stx_mtime.tv_sec, stx.stx_mtime.tv_nsec },
-				 .st_ctim = { stx.stx_ctime.tv_sec, stx.stx_ctime.tv_nsec } };
-	const struct sc_file_id id = sc_file_id_of(&st);
+	const struct sc_file_id id = sc_file_id_of_statx(&stx);
 	sc_identity_add(identity, &id);
 	if (ret_id)
 		*ret_id = id;
@@ -128,12 +124,22 @@ bool sc_viewfresh_check(struct sc_view *view, bool all_history)
 	return !check.stale;
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+int64_t sc_viewfresh_pixels_newest_ns(const struct sc_view *view)
+{
+	int64_t newest_ns = 0;
+	for (unsigned i = 0; i < view->nnodes; i++)
+		newest_ns = later(newest_ns, later(view->nodes[i].id.mtime_ns, view->nodes[i].id.ctime_ns));
+	for (size_t i = 0; i < view->nparts; i++)
+		newest_ns = later(newest_ns, view->parts[i].identity.newest_ns);
+	return newest_ns;
+}
+
 int64_t sc_viewfresh_newest_ns(const struct sc_view *view)
 {
-	int64_t newest_ns = view->history.newest_ns;
-	for (size_t i = 0; i < view->nparts; i++) {
-		if (view->parts[i].identity.newest_ns > newest_ns)
-			newest_ns = view->parts[i].identity.newest_ns;
-	}
-	return newest_ns;
+	return later(view->history.newest_ns, sc_viewfresh_pixels_newest_ns(view));
 }

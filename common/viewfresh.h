@@ -17,7 +17,8 @@ int sc_viewfresh_note_history(struct sc_view *view, bool all_history);
  */
 bool sc_viewfresh_check(struct sc_view *view, bool all_history);
 
-/* When a file of the view changed last, since 1970. */
+/* When a file of the view changed last, since 1970; its history's files count in the second only. */
+int64_t sc_viewfresh_pixels_newest_ns(const struct sc_view *view);
 int64_t sc_viewfresh_newest_ns(const struct sc_view *view);
 
 #endif

@@ -2,13 +2,13 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cache.h"
 #include "gather.h"
 #include "ioutil.h"
+#include "partfile.h"
 #include "readahead.h"
 #include "stopwatch.h"
 
@@ -72,79 +72,30 @@ void sc_reader_forget(struct sc_reader *reader, const struct sc_view *view)
 	sc_cache_forget(reader->tiles, view);
 }
 
-/* A slab's file: its path below the source, its name in messages, and what it was when the header was read. */
-struct slab_file {
-	char path[PATH_MAX];
-	const struct sc_file_id *id;
-};
-
-static int format_path(struct slab_file *file, const char *directory, const char *name, struct sc_error *err)
+/* Closes files of the cache when the process has too many open. */
+static int open_slab(struct sc_reader *reader, const struct sc_partfile *file, int *ret_fd, struct sc_error *err)
 {
-	const char *slash = name[0] ? "/" : "";
-	if (snprintf(file->path, sizeof(file->path), "%s%s%s", directory, slash, name) >= (int)sizeof(file->path))
-		return sc_error_set(err, -ENAMETOOLONG, "%s: its files' names are too long", directory);
-	return 0;
-}
-
-/* What a slab's file was when the header was read. */
-static const struct sc_file_id *slab_id(const struct sc_view *view, unsigned node, size_t slab)
-{
-	const struct sc_node *file = &view->nodes[node];
-	if (file->kind == SC_NODE_FILE)
-		return &file->id;
-	return file->is_mask ? &view->parts[slab].mask_id : &view->parts[slab].pixels_id;
-}
-
-static int slab_file_of(const struct sc_view *view, unsigned node, size_t slab, struct slab_file *file,
-			struct sc_error *err)
-{
-	const struct sc_layout *layout = view->nodes[node].layout;
-	file->id = slab_id(view, node, slab);
-	if (view->nodes[node].kind == SC_NODE_FILE)
-		return format_path(file, view->nodes[node].path, "", err);
-	uint32_t storage = layout->slabs[slab].storage;
-	assert(!sc_storage_is_fill(storage));
-	return format_path(file, view->parts[slab].name, layout->storages[storage].file, err);
-}
-
-static int changed(const struct slab_file *file, struct sc_error *err)
-{
-	return sc_error_set(err, -ESTALE, "%s: it changed since its header was read", file->path);
-}
-
-/* When the header was read there was a regular file. */
-static int open_error(const struct slab_file *file, int code, struct sc_error *err)
-{
-	switch (code) {
-	case -ENOENT:
-	case -ENOTDIR:
-		return sc_error_set(err, -ESTALE, "%s: it went away since its header was read", file->path);
-	case -EUCLEAN: /* a FIFO or a directory in its place */
-	case -ELOOP:
-		return sc_error_set(err, -ESTALE, "%s: it is no file any more", file->path);
-	case -EACCES:
-		return sc_error_set(err, -EIO, "%s: no permission to read it", file->path);
-	default:
-		return code;
-	}
-}
-
-static int open_slab(struct sc_reader *reader, const struct sc_view *view, const struct slab_file *file, int *ret_fd,
-		     struct sc_error *err)
-{
-	struct stat st;
-	sc_autoclose int fd = -1;
 	int rc;
 	do
-		rc = sc_io_open_regular(view->source->dirfd, file->path, file->path, &fd, &st, err);
+		rc = sc_partfile_open(file, ret_fd, err);
 	while ((rc == -EMFILE || rc == -ENFILE) && sc_cache_shed(reader->files));
-	if (rc < 0)
-		return open_error(file, rc, err);
-	struct sc_file_id now = sc_file_id_of(&st);
-	if (!sc_file_id_equal(&now, file->id))
-		return changed(file, err);
-	*ret_fd = sc_steal_fd(&fd);
-	return 0;
+	return rc;
+}
+
+/* Puts the open file into the cache. */
+static int keep_file(struct sc_reader *reader, const struct sc_cache_key *key, int fd,
+		     struct sc_cache_entry **ret_entry, struct sc_error *err)
+{
+	struct open_file *file = malloc(sizeof(*file));
+	if (file) {
+		file->fd = fd;
+		*ret_entry = sc_cache_put(reader->files, key, file, 1);
+		if (*ret_entry)
+			return 0;
+	} else {
+		close(fd);
+	}
+	return sc_error_errno(err, -ENOMEM, "%s: cannot read", ((const struct sc_view *)key->view)->name);
 }
 
 int sc_reader_get_file(struct sc_reader *reader, const struct sc_view *view, unsigned node, size_t slab,
@@ -153,21 +104,12 @@ int sc_reader_get_file(struct sc_reader *reader, const struct sc_view *view, uns
 	struct sc_cache_key key = { view, node, slab };
 	struct sc_cache_entry *entry = sc_cache_get(reader->files, &key);
 	if (!entry) {
-		struct slab_file path;
-		int fd = -1, rc = slab_file_of(view, node, slab, &path, err);
+		const struct sc_partfile file = { view, node, slab };
+		int fd = -1, rc = open_slab(reader, &file, &fd, err);
 		if (rc == 0)
-			rc = open_slab(reader, view, &path, &fd, err);
+			rc = keep_file(reader, &key, fd, &entry, err);
 		if (rc < 0)
 			return rc;
-		struct open_file *file = malloc(sizeof(*file));
-		if (!file) {
-			close(fd);
-			return sc_error_errno(err, -ENOMEM, "%s: cannot read", path.path);
-		}
-		file->fd = fd;
-		entry = sc_cache_put(reader->files, &key, file, 1);
-		if (!entry)
-			return sc_error_errno(err, -ENOMEM, "%s: cannot read", path.path);
 	}
 	*ret_held = entry;
 	*ret_fd = ((const struct open_file *)entry->value)->fd;
@@ -179,56 +121,31 @@ void sc_reader_release_file(struct sc_reader *reader, struct sc_cache_entry *hel
 	sc_cache_release(reader->files, held);
 }
 
-/* Whether the open file is still the one the header was read from. */
-static int check_open_file(const struct sc_view *view, unsigned node, size_t slab, int fd, off_t *ret_size,
-			   struct sc_error *err)
-{
-	struct slab_file path;
-	struct stat st;
-	int stat_rc = fstat(fd, &st) < 0 ? -errno : 0;
-	if (stat_rc == 0) {
-		struct sc_file_id now = sc_file_id_of(&st);
-		*ret_size = st.st_size;
-		if (sc_file_id_equal(&now, slab_id(view, node, slab)))
-			return 0;
-	}
-	int rc = slab_file_of(view, node, slab, &path, err);
-	if (rc < 0)
-		return rc;
-	return stat_rc < 0 ? sc_error_errno(err, stat_rc, "%s: cannot stat", path.path) : changed(&path, err);
-}
-
 /* Reads from a part, then makes sure that the part is still the one the header was read from. */
 static int read_slab(struct sc_reader *reader, const struct sc_view *view, unsigned node, size_t slab, uint64_t offset,
 		     void *buffer, size_t count, struct sc_error *err)
 {
+	const struct sc_partfile file = { view, node, slab };
 	struct sc_cache_entry *held;
-	struct slab_file path;
-	off_t size;
 	int fd, rc = sc_reader_get_file(reader, view, node, slab, &held, &fd, err);
 	if (rc < 0)
 		return rc;
 	int read_rc = sc_io_pread_full(fd, buffer, count, offset);
-	rc = check_open_file(view, node, slab, fd, &size, err);
+	rc = sc_partfile_check(&file, fd, true, err);
 	sc_reader_release_file(reader, held);
-	if (rc < 0 || read_rc == 0)
-		return rc;
-	rc = slab_file_of(view, node, slab, &path, err);
-	if (rc < 0)
-		return rc;
-	return sc_error_set(err, -EIO, "%s: cannot read %zu bytes at byte %llu of %lld", path.path, count,
-			    (unsigned long long)offset, (long long)size);
+	return rc < 0 || read_rc == 0 ? rc : sc_partfile_unreadable(&file, read_rc, offset, count, err);
 }
 
+/* Whether the part that bytes in memory came from is unchanged. */
 static int check_slab(struct sc_reader *reader, const struct sc_view *view, unsigned node, size_t slab,
 		      struct sc_error *err)
 {
+	const struct sc_partfile file = { view, node, slab };
 	struct sc_cache_entry *held;
-	off_t size;
 	int fd, rc = sc_reader_get_file(reader, view, node, slab, &held, &fd, err);
 	if (rc < 0)
 		return rc;
-	rc = check_open_file(view, node, slab, fd, &size, err);
+	rc = sc_partfile_check(&file, fd, false, err);
 	sc_reader_release_file(reader, held);
 	return rc;
 }
@@ -260,31 +177,46 @@ static int check_tile(struct sc_reader *reader, const struct sc_view *view, unsi
 	return 0;
 }
 
-/* Gathers a tile that is not in the cache and puts it there. */
-static int make_tile(struct sc_reader *reader, const struct sc_view *view, unsigned node,
-		     const struct sc_cache_key *key, struct sc_cache_entry **ret_entry, struct sc_error *err)
+/*
+ * File times move on in steps. What changed within the last of them may change again and its times stay the same, so
+ * what is read of it now must not be handed out later.
+ */
+static bool is_young(const struct sc_view *view)
 {
-	const struct sc_layout *layout = view->nodes[node].layout;
-	struct sc_gather_context context = { reader, view, node };
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return view->newest_ns > (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - SC_IDENTITY_SETTLE_NS;
+}
+
+/* Gathers a tile that is not in the cache, takes the piece from it and puts it there. */
+static int make_tile(struct sc_reader *reader, const struct sc_view *view, const struct sc_cache_key *key,
+		     const struct sc_piece *piece, uint8_t *buffer, struct sc_error *err)
+{
+	const struct sc_layout *layout = view->nodes[key->node].layout;
+	struct sc_gather_context context = { reader, view, key->node };
+	struct sc_cache_entry *entry = NULL;
+	bool young = is_young(view);
 	sc_autofree uint8_t *tile = malloc(layout->tile_bytes);
 	int rc = tile ? sc_gather_tile(layout, key->number, tile, sc_view_gather_read, &context, err)
 		      : sc_error_errno(err, -ENOMEM, "%s: cannot gather a tile", view->name);
-	if (rc < 0) {
+	if (rc == 0)
+		memcpy(buffer, tile + piece->tile_offset, piece->length);
+	if (rc == 0 && !young)
+		entry = sc_cache_put(reader->tiles, key, sc_steal_ptr(tile), layout->tile_bytes);
+	else
 		sc_cache_abandon(reader->tiles, key);
-		return rc;
-	}
-	*ret_entry = sc_cache_put(reader->tiles, key, sc_steal_ptr(tile), layout->tile_bytes);
-	return *ret_entry ? 0 : sc_error_errno(err, -ENOMEM, "%s: cannot gather a tile", view->name);
+	if (entry)
+		sc_cache_release(reader->tiles, entry);
+	return rc;
 }
 
 static int read_gathered(struct sc_reader *reader, const struct sc_view *view, unsigned node,
 			 const struct sc_piece *piece, uint8_t *buffer, struct sc_error *err)
 {
-	struct sc_cache_key key = { view, node, piece->tile };
+	const struct sc_cache_key key = { view, node, piece->tile };
 	struct sc_cache_entry *entry = sc_cache_claim(reader->tiles, &key);
-	int rc = entry ? 0 : make_tile(reader, view, node, &key, &entry, err);
-	if (rc < 0)
-		return rc;
+	if (!entry)
+		return make_tile(reader, view, &key, piece, buffer, err);
 	memcpy(buffer, (const uint8_t *)entry->value + piece->tile_offset, piece->length);
 	sc_cache_release(reader->tiles, entry);
 	/* What was gathered before may be the bytes of a part that has changed since. */
@@ -353,7 +285,8 @@ static int check_range(struct sc_reader *reader, const struct sc_view *view, uns
 static int read_for_later(void *context, const struct sc_tracks_file *file, uint64_t offset, void *buffer,
 			  size_t count)
 {
-	return read_file(context, file->view, file->node, offset, buffer, count, NULL);
+	return is_young(file->view) ? -EAGAIN
+				    : read_file(context, file->view, file->node, offset, buffer, count, NULL);
 }
 
 static int read_or_take(struct sc_reader *reader, const struct sc_view *view, unsigned node, uint64_t offset,

@@ -4,10 +4,12 @@
 
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
 #define REMEMBERED 64
+#define REMEMBERED_FOR_GOOD 65536
 #define QUIET_NS INT64_C(1000000000)
 
 static struct {
@@ -43,6 +45,22 @@ static bool is_due(uint64_t hash, int64_t now_ns)
 	recent.lines[slot].hash = hash;
 	recent.lines[slot].logged_at_ns = now_ns;
 	return true;
+}
+
+/* By hash; 0: free. */
+static _Atomic uint64_t told_once[REMEMBERED_FOR_GOOD];
+
+void sc_complain_once(uint64_t id, const char *format, ...)
+{
+	char text[1536];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	/* Ids differ in their low bits: multiplied by 2^64 / golden ratio, in all. */
+	uint64_t hash = hash_line(text) ^ id * UINT64_C(0x9e3779b97f4a7c15);
+	if (atomic_exchange(&told_once[hash % REMEMBERED_FOR_GOOD], hash) != hash)
+		sc_log(SC_LOG_ERROR, "%s", text);
 }
 
 void sc_complain(const char *format, ...)

@@ -13,4 +13,10 @@
 /* Logs an error line unless the same one was logged less than a second ago. */
 void sc_complain(const char *format, ...) sc_printf_format(1, 2);
 
+/*
+ * Logs an error line about the node `id` unless the same one was logged about it before: that its bytes are lost for
+ * good is said once. (Or again when many thousand others were meanwhile.)
+ */
+void sc_complain_once(uint64_t id, const char *format, ...) sc_printf_format(2, 3);
+
 #endif

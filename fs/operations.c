@@ -199,7 +199,10 @@ static void op_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset
 	if (count < 0) {
 		if (!*err.text)
 			sc_error_errno(&err, (int)count, "cannot be read");
-		sc_complain("%s: %s: %s", view->name, view->nodes[index].name, err.text);
+		if (count == -ESTALE)
+			sc_complain_once(id, "%s: %s: %s", view->name, view->nodes[index].name, err.text);
+		else
+			sc_complain("%s: %s: %s", view->name, view->nodes[index].name, err.text);
 		reply_error(request, (int)count);
 	} else {
 		fuse_reply_buf(request, buffer->data, (size_t)count);

@@ -290,6 +290,153 @@ static void changed_parts_are_stale(void **state)
 	}
 }
 
+/* ---- parts that are moved ---- */
+
+#define INSIDE "c.image/c.subcube.2.image"
+
+static void move_in(void)
+{
+	workdir_mkdir("c.image");
+	assert_int_equal(renameat(workdir_fd, "c.subcube.2.image", workdir_fd, INSIDE), 0);
+}
+
+static void move_out(void)
+{
+	assert_int_equal(renameat(workdir_fd, INSIDE, workdir_fd, "c.subcube.2.image"), 0);
+}
+
+static void expect_all_of_it(struct sc_reader *reader, ssize_t expected)
+{
+	const uint64_t at = 2 * HANDMADE_PART_BYTES + 10, tile = 3 * made.gathered.tile_bytes;
+	struct sc_error err;
+	for (unsigned k = 0; k < 6; k++) {
+		ssize_t got = read_some(reader, k % 2 ? HANDMADE_GATHERED : HANDMADE_RANGES, (k % 2 ? tile : at) + k, 50,
+					&err);
+		if (got != expected)
+			fail_msg("read %u: %zd %s", k, got, err.text);
+	}
+}
+
+static void moved_parts_are_followed(void **state)
+{
+	const uint64_t at = 2 * HANDMADE_PART_BYTES + 10, tile = 3 * made.gathered.tile_bytes;
+	for (unsigned before = 0; before < NBEFORE; before++) {
+		assert_int_equal(unmake(state) + make(state), 0);
+		struct sc_reader *reader = reader_that_has(before, at, tile);
+		move_in();
+		expect_all_of_it(reader, 50);
+		move_out();
+		expect_all_of_it(reader, 50);
+		/* A view that was made of what is inside. */
+		sc_reader_forget(reader, &made.view);
+		free(made.view.parts[2].name);
+		made.view.parts[2].name = strdup(INSIDE);
+		expect_all_of_it(reader, 50);
+		usleep(12000);
+		rewrite();
+		expect_all_of_it(reader, -ESTALE);
+		sc_reader_free(reader);
+	}
+}
+
+/* The same bytes in another file: nobody can know that they are the same. */
+static void another_part_in_its_place_is_stale(void **state)
+{
+	for (unsigned also_where_it_was = 0; also_where_it_was < 2; also_where_it_was++) {
+		assert_int_equal(unmake(state) + make(state), 0);
+		struct sc_reader *reader = sc_reader_new(10, 1 << 20);
+		size_t size;
+		sc_autofree uint8_t *bytes = workdir_read(workdir_fd, PIXELS, &size);
+		move_in();
+		if (also_where_it_was) {
+			workdir_mkdir("c.subcube.2.image");
+			workdir_write(PIXELS, bytes, size);
+		} else {
+			workdir_write("new", bytes, size);
+			assert_int_equal(renameat(workdir_fd, "new", workdir_fd, INSIDE "/pixels"), 0);
+		}
+		expect_all_of_it(reader, -ESTALE);
+		sc_reader_free(reader);
+	}
+}
+
+/* The part is the file itself, as FITS images are: to rename it moves its change time on. */
+static void moved_files_are_followed(void **state)
+{
+	assert_int_equal(unmake(state) + make(state), 0);
+	struct sc_error err;
+	struct sc_reader *reader = sc_reader_new(10, 0);
+	assert_int_equal(renameat(workdir_fd, PIXELS, workdir_fd, "pixels"), 0);
+	workdir_remove("c.subcube.2.image");
+	assert_int_equal(renameat(workdir_fd, "pixels", workdir_fd, "c.subcube.2.image"), 0);
+	struct stat st;
+	assert_int_equal(fstatat(workdir_fd, "c.subcube.2.image", &st, 0), 0);
+	made.view.parts[2].pixels_id = sc_file_id_of(&st);
+	struct sc_slab *slab = &made.view.pixels.slabs[2];
+	made.view.pixels.storages[slab->storage].file[0] = 0;
+
+	const uint64_t at = 2 * HANDMADE_PART_BYTES;
+	for (unsigned opened = 0; opened < 2; opened++) {
+		if (opened)
+			assert_int_equal(read_some(reader, HANDMADE_RANGES, at, 50, &err), 50);
+		usleep(12000);
+		move_in();
+		assert_int_equal(read_some(reader, HANDMADE_RANGES, at, 50, &err), 50);
+		usleep(12000);
+		assert_int_equal(fchmodat(workdir_fd, INSIDE, 0600, 0), 0);
+		assert_int_equal(read_some(reader, HANDMADE_RANGES, at, 50, &err), 50);
+		sc_reader_forget(reader, &made.view);
+		usleep(12000);
+		move_out();
+		assert_int_equal(fstatat(workdir_fd, "c.subcube.2.image", &st, 0), 0);
+		made.view.parts[2].pixels_id = sc_file_id_of(&st);
+	}
+	/* Not where movevirtual puts it: to change its mode is no move. */
+	usleep(12000);
+	assert_int_equal(fchmodat(workdir_fd, "c.subcube.2.image", 0640, 0), 0);
+	assert_int_equal(read_some(reader, HANDMADE_RANGES, at, 50, &err), -ESTALE);
+	sc_reader_free(reader);
+}
+
+/* ---- parts that have just changed ---- */
+
+/* A change that its times do not tell: as within one step of a coarse clock. */
+static void rewrite_unseen(void)
+{
+	struct stat st;
+	rewrite();
+	assert_int_equal(fstatat(workdir_fd, PIXELS, &st, 0), 0);
+	made.view.parts[2].pixels_id = sc_file_id_of(&st);
+}
+
+static bool is_new(struct sc_reader *reader, unsigned node, uint64_t offset)
+{
+	uint8_t buffer[16];
+	struct sc_error err = { 0 };
+	assert_int_equal(sc_view_read(reader, &made.view, node, offset, buffer, sizeof(buffer), &err), sizeof(buffer));
+	return memcmp(buffer, made.expected[node] + offset, sizeof(buffer)) != 0;
+}
+
+static void nothing_is_kept_of_young_parts(void **state)
+{
+	const uint64_t at = 2 * HANDMADE_PART_BYTES, tile = 4 * made.gathered.tile_bytes;
+	for (unsigned young = 0; young < 2; young++) {
+		struct timespec now;
+		assert_int_equal(unmake(state) + make(state), 0);
+		clock_gettime(CLOCK_REALTIME, &now);
+		made.view.newest_ns = (now.tv_sec - (young ? 0 : 3)) * INT64_C(1000000000);
+		struct sc_reader *reader = reader_with(10, 1 << 20, 1 << 20);
+		for (uint64_t k = 0; k < 4; k++)
+			assert_false(is_new(reader, HANDMADE_RANGES, at + k * 16));
+		assert_false(is_new(reader, HANDMADE_GATHERED, tile));
+		usleep(100000); /* what is read ahead is in memory by then, or comes from the file as it is then */
+		rewrite_unseen();
+		assert_int_equal(is_new(reader, HANDMADE_GATHERED, tile), young);
+		assert_true(!young || is_new(reader, HANDMADE_RANGES, at + 4 * 16));
+		sc_reader_free(reader);
+	}
+}
+
 static void unreadable_parts_are_errors(void **state)
 {
 	(void)state;
@@ -391,6 +538,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(descriptors_are_of_the_slabs_file, make, unmake),
 		cmocka_unit_test_setup_teardown(only_what_is_lacking_fails, make, unmake),
 		cmocka_unit_test_setup_teardown(changed_parts_are_stale, make, unmake),
+		cmocka_unit_test_setup_teardown(moved_parts_are_followed, make, unmake),
+		cmocka_unit_test_setup_teardown(another_part_in_its_place_is_stale, make, unmake),
+		cmocka_unit_test_setup_teardown(moved_files_are_followed, make, unmake),
+		cmocka_unit_test_setup_teardown(nothing_is_kept_of_young_parts, make, unmake),
 		cmocka_unit_test_setup_teardown(unreadable_parts_are_errors, make, unmake),
 		cmocka_unit_test_setup_teardown(few_descriptors_are_enough, make, unmake),
 		cmocka_unit_test_setup_teardown(threads_read_at_once, make, unmake),
