@@ -204,8 +204,36 @@ class LoopDevice:
         return machine.used_bytes(self.path)
 
 
-def measure_clones(bench, name, kind, size, at_most):
-    """`name` and `name`-space: a family on a file system that can clone."""
+def measure_wide_copies(bench, device, family, native, out):
+    """The family copied where it could be cloned."""
+    checked = []
+
+    def write(how, prepare):
+        device.sync()
+        prepare()
+        seconds = how()
+        if how is keep and not checked:
+            bench.same_bytes([os.path.join(out, PIXELS)], family.pixel_files())
+            checked.append(True)
+        shutil.rmtree(out)
+        return seconds
+
+    def keep():
+        return machine.timed(bench.materialize(family.base, out[:-len(".image")], "-e", ".image", "--tiling=keep",
+                                               "--reflink=never"))
+
+    def copy():
+        return copy_and_sync(native, out)
+
+    for name, prepare in (("keep-warm-wide", lambda: None), ("keep-cold-wide", bench.go_cold)):
+        values = bench.alternate({"keep": lambda prepare=prepare: write(keep, prepare),
+                                  "cp": lambda prepare=prepare: write(copy, prepare)}, at_most=3,
+                                 warm_up=name == "keep-warm-wide")
+        bench.record(name, values["keep"], values["cp"])
+
+
+def measure_clones(bench, name, kind, size, at_most, copied):
+    """`name` and `name`-space: a family on a file system that can clone; with `copied`, also copies of it."""
     machine.need_cold()     # as root may mount, and only root
     parts = bench.data.parts
     pixels = 4 * size * size * parts
@@ -237,21 +265,28 @@ def measure_clones(bench, name, kind, size, at_most):
                                   "cp": lambda: write(copy_and_sync, native, out)}, at_most, warm_up=True)
         bench.record(name, values["clone"], values["cp"])
         bench.record(name + "-space", taken, [pixels] * len(taken))
+        if copied:
+            measure_wide_copies(bench, device, family, native, out)
 
 
-def clone_lines(name, kind, what, times_the_size, at_most=None):
+WIDE_COPIES = (Row("keep-cold-wide", "... copied, --reflink=never, fsync included, sources cold", COPY_COLD, faster(1.2)),
+               Row("keep-warm-wide", "... copied, --reflink=never, fsync included, sources warm", COPY_WARM, faster(1.2)))
+
+
+def clone_lines(name, kind, what, times_the_size, at_most=None, copied=()):
     @lines(Row(name, "--tiling keep on " + what, "cp --reflink=never, then sync -f", faster(15)),
            Row(name + "-space", "... the space it takes, as df tells", "the bytes of the pixels", within(SPACE_SHARE),
-               "B"))
+               "B"), *copied)
     def clones(bench):
         if bench.quick and times_the_size > 1:
             raise Skip("left out of --quick: gigabytes are written")
-        measure_clones(bench, name, kind, bench.data.size * times_the_size, at_most)
+        measure_clones(bench, name, kind, bench.data.size * times_the_size, at_most, copied)
     return clones
 
 
 # The header takes the same time however large the planes are; what is cloned rather than copied grows with them.
 clone_lines("reflink-xfs", "xfs", "XFS with reflink, block-aligned tiles", 1)
 clone_lines("reflink-btrfs", "btrfs", "Btrfs, block-aligned tiles", 1)
-clone_lines("reflink-xfs-wide", "xfs", "XFS with reflink, planes of four times the width", 4, at_most=3)
+clone_lines("reflink-xfs-wide", "xfs", "XFS with reflink, planes of four times the width", 4, at_most=3,
+            copied=WIDE_COPIES)
 clone_lines("reflink-btrfs-wide", "btrfs", "Btrfs, planes of four times the width", 4, at_most=3)
