@@ -50,12 +50,15 @@ size_t sc_aipsio_left(const struct sc_aipsio_reader *reader)
 	return reader->error ? 0 : readable_end(reader) - reader->position;
 }
 
-/* The only place that moves the cursor forward: what it returns is inside the buffer. */
+/*
+ * The only place that moves the cursor forward: what it returns is inside the
+ * buffer. Of reading a header most is here, so it calls nothing.
+ */
 const uint8_t *sc_aipsio_bytes(struct sc_aipsio_reader *reader, size_t count)
 {
 	if (reader->error)
 		return NULL;
-	size_t left = sc_aipsio_left(reader);
+	size_t left = readable_end(reader) - reader->position;
 	if (count > left) {
 		sc_aipsio_fail(reader, "expected %zu more bytes, the %s has %zu", count,
 			       reader->depth > 0 ? "object" : "file", left);
@@ -152,6 +155,15 @@ char *sc_aipsio_string(struct sc_aipsio_reader *reader, uint32_t *ret_length)
 	if (ret_length)
 		*ret_length = length;
 	return string;
+}
+
+char *sc_aipsio_string_unless_empty(struct sc_aipsio_reader *reader)
+{
+	size_t start = reader->position;
+	if (sc_aipsio_u32(reader) == 0 || reader->error)
+		return NULL;
+	reader->position = start;
+	return sc_aipsio_string(reader, NULL);
 }
 
 /* A type name for comparisons and messages: what cannot be printed is a '?', which no type has. */

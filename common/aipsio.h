@@ -67,6 +67,9 @@ double sc_aipsio_f64(struct sc_aipsio_reader *reader);
 /* A String in memory of its own with a NUL behind it; NULL on error. *ret_length may be NULL: then a NUL inside is an error. */
 char *sc_aipsio_string(struct sc_aipsio_reader *reader, uint32_t *ret_length);
 
+/* A String without NULs in memory of its own; NULL when it is empty, and on error. */
+char *sc_aipsio_string_unless_empty(struct sc_aipsio_reader *reader);
+
 /* Bytes inside the buffer, valid as long as it is; NULL on error. */
 const uint8_t *sc_aipsio_bytes(struct sc_aipsio_reader *reader, size_t count);
 

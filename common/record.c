@@ -57,7 +57,10 @@ void sc_record_free(struct sc_record *record)
  */
 static size_t hash_name(const char *name)
 {
-	const void *random = (const void *)getauxval(AT_RANDOM);
+	/* Looked up once; threads that do so at the same time find the same. */
+	static const void *_Atomic random;
+	if (!random)
+		random = (const void *)getauxval(AT_RANDOM);
 	uint64_t hash = 0xcbf29ce484222325u;
 	if (random)
 		memcpy(&hash, random, sizeof(hash));
@@ -93,8 +96,9 @@ static int index_rebuild(struct sc_record *record, size_t index_size)
 static struct sc_field *find(const struct sc_record *record, const char *name)
 {
 	if (!record->index) {
+		/* Most names differ in the first character, which takes no call to see. */
 		for (size_t i = 0; i < record->nfields; i++)
-			if (strcmp(record->fields[i].name, name) == 0)
+			if (record->fields[i].name[0] == name[0] && strcmp(record->fields[i].name, name) == 0)
 				return &record->fields[i];
 		return NULL;
 	}

@@ -205,11 +205,7 @@ static void read_desc_field(struct sc_aipsio_reader *reader, struct sc_record *r
 	field.name = sc_aipsio_string(reader, NULL);
 	read_desc_type(reader, &field);
 	if (version > 1)
-		field.comment = sc_aipsio_string(reader, NULL);
-	if (field.comment && field.comment[0] == 0) {
-		free(field.comment);
-		field.comment = NULL;
-	}
+		field.comment = sc_aipsio_string_unless_empty(reader);
 	if (reader->error) {
 		sc_field_clear(&field);
 		return;
