@@ -6,19 +6,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <poll.h>
 #include <stdexcept>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SC_ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SC_ADDRESS_SANITIZER 1
-#endif
-#endif
 
 namespace confine
 {
@@ -110,6 +103,16 @@ void catch_crashes()
 	std::set_terminate(on_terminate);
 }
 
+/* The kernel's signal is for a parent's thread that dies from now on; one that has died before left a broken pipe. */
+void end_with_parent()
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		throw std::runtime_error(std::string("prctl: ") + std::strerror(errno));
+	struct pollfd output = { STDOUT_FILENO, 0, 0 };
+	if (poll(&output, 1, 0) == 1 && (output.revents & POLLERR))
+		_exit(1);
+}
+
 void clear_environment()
 {
 	/* A user's .casarc may ask for another byte order; CASARCFILES names the files read in its place. */
@@ -121,8 +124,8 @@ void clear_environment()
 
 void set_limits()
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		throw std::runtime_error(std::string("prctl: ") + std::strerror(errno));
+	end_with_parent();
+	closefrom(STDERR_FILENO + 1);
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_CPU, max_processor_seconds);
 	limit(RLIMIT_FSIZE, max_file_bytes);

@@ -323,6 +323,7 @@ void run(const char *scratch, bool fits)
 	/* From inside, so that no part of the path can be taken by casacore for a variable or a user's home. */
 	if (chdir(scratch) < 0)
 		throw std::runtime_error(std::string(scratch) + ": " + std::strerror(errno));
+	confine::shut_in(scratch);
 	isolate_casacore();
 	if (fits) {
 		fitsheader::write_records();
@@ -350,6 +351,7 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
 		std::puts("subcubefs-header " SC_VERSION);
+		std::fputs(confine::missing().c_str(), stdout);
 		return std::fflush(stdout) == 0 ? 0 : 1;
 	}
 	bool fits = argc == 3 && std::strcmp(argv[1], "--fits") == 0;

@@ -235,3 +235,47 @@ def test_auto_unmount_clears_it_at_once(place, user):
     mnt = Running(place, "-o", "auto_unmount", user=user)
     os.kill(mnt.pid, signal.SIGKILL)
     mnt.assert_gone()
+
+
+# --- the header program ---
+
+def header_programs(parent):
+    with open("/proc/%d/task/%d/children" % (parent, parent)) as stream:
+        found = stream.read().split()
+    for thread in os.listdir("/proc/%d/task" % parent):
+        with open("/proc/%d/task/%s/children" % (parent, thread)) as stream:
+            found += stream.read().split()
+    return sorted({int(p) for p in found if status(int(p))["Name"] == "confined"})
+
+
+@pytest.fixture
+def hanging_header(monkeypatch, tmp_path):
+    """A header program that is shut in as the true one is, and then does nothing."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("SUBCUBEFS_HEADER", os.path.join(programs.BUILD, "tests", "confined"))
+
+
+def test_the_header_program_has_no_descriptor_of_the_mount_and_dies_with_it(small, mount, hanging_header):
+    with mount(small[0]) as mnt:
+        daemon, = mnt.pids()
+        readers = [subprocess.Popen(["ls", mnt.view(name)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                   for name in ("cube.image", "cube.psf")]
+        assert programs.wait_until(lambda: len(header_programs(daemon)) == 2)
+        headers = header_programs(daemon)
+        for pid in headers:
+            held = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+            assert len(held) == 3 and not [h for h in held if "fuse" in h or "socket" in h], held
+        os.kill(daemon, signal.SIGKILL)
+        assert programs.wait_until(lambda: not any(alive(p) for p in headers)), "header programs are left"
+        for reader in readers:
+            assert reader.wait(programs.STOP_S) != 0
+
+
+def test_the_header_program_dies_with_the_materializer(small, tmp_path, hanging_header):
+    process = subprocess.Popen([programs.MATERIALIZE, small[0] + "/cube"], stderr=subprocess.DEVNULL)
+    assert programs.wait_until(lambda: header_programs(process.pid))
+    headers = header_programs(process.pid)
+    process.kill()
+    process.wait()
+    assert programs.wait_until(lambda: not any(alive(p) for p in headers)), "header programs are left"
