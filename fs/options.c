@@ -110,6 +110,9 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+/* "FILE:LINE: " while what stands there is taken, else "". */
+static char origin[512];
+
 int sc_options_usage_error(const char *format, ...)
 {
 	char text[1024];
@@ -117,7 +120,7 @@ int sc_options_usage_error(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	fprintf(stderr, "subcubefs: %s; see subcubefs --help\n", text);
+	fprintf(stderr, "subcubefs: %s%s; see subcubefs --help\n", origin, text);
 	return SC_EXIT_USAGE;
 }
 
@@ -181,72 +184,105 @@ static int finish_output(void)
 	return fflush(stdout) == 0 ? 0 : SC_EXIT_FAILURE;
 }
 
+/* Takes an option by its number in long_options; `name` is its long name. -1: go on, else the status to exit with. */
+static int take_option(struct sc_options *options, int which, const char *name, const char *argument)
+{
+	struct sc_error err = { 0 };
+	switch (which) {
+	case 'f':
+		options->foreground = true;
+		break;
+	case 'o':
+		options->mount_options[options->nmount_options++] = argument;
+		break;
+	case OPTION_LOG:
+		if (!*argument)
+			return sc_options_usage_error("--log needs a file, 'syslog' or 'stderr'");
+		options->log = argument;
+		break;
+	case OPTION_PATTERN:
+		if (sc_pattern_parse(argument, &options->pattern, &err) < 0)
+			return sc_options_usage_error("--pattern: %s", err.text);
+		options->has_pattern = true;
+		break;
+	case OPTION_CACHE_DIR:
+		if (!*argument)
+			return sc_options_usage_error("--cache-dir needs a directory");
+		options->cache_dir = argument;
+		options->no_cache = false;
+		break;
+	case OPTION_NO_CACHE:
+		options->no_cache = true;
+		break;
+	case OPTION_LIST:
+		options->list = true;
+		break;
+	case OPTION_JSON:
+		options->json = true;
+		break;
+	case OPTION_FOLLOW_LINKS:
+		options->follow_links = true;
+		break;
+	case OPTION_READAHEAD:
+		if (!parse_readahead(argument, options))
+			return sc_options_usage_error("--readahead needs a number of bytes up to 16G, not '%s'",
+						      argument);
+		break;
+	case OPTION_USER:
+		if (!*argument)
+			return sc_options_usage_error("--user needs a name or a number");
+		options->user = argument;
+		break;
+	case OPTION_VIEW:
+		if (sc_viewoptions_set(&options->view, name, argument, &err) < 0)
+			return sc_options_usage_error("%s", err.text);
+		break;
+	default:
+		break;
+	}
+	return -1;
+}
+
+/* What the configuration file says, before the command line, which overrides it. */
+static int take_config(struct sc_options *options)
+{
+	int status = -1;
+	for (size_t i = 0; status < 0 && i < options->config.nentries; i++) {
+		const struct sc_config_entry *entry = &options->config.entries[i];
+		const struct option *option = long_options;
+		while (option->name && strcmp(option->name, entry->name) != 0)
+			option++;
+		snprintf(origin, sizeof(origin), "%s:%u: ", options->config.path, entry->line);
+		if (option->name)
+			status = take_option(options, option->val, entry->name, entry->value);
+	}
+	origin[0] = 0;
+	return status;
+}
+
 static int parse(int argc, char **argv, struct sc_options *options)
 {
+	int status = take_config(options);
 	opterr = 0;
-	for (;;) {
-		struct sc_error err = { 0 };
-		int number, which = getopt_long(argc, argv, ":fo:hV", long_options, &number);
+	while (status < 0) {
+		int number = 0, which = getopt_long(argc, argv, ":fo:hV", long_options, &number);
 		switch (which) {
 		case -1:
 			return take_operands(argc, argv, options);
-		case 'f':
-			options->foreground = true;
-			break;
-		case 'o':
-			options->mount_options[options->nmount_options++] = optarg;
-			break;
-		case OPTION_LOG:
-			if (!*optarg)
-				return sc_options_usage_error("--log needs a file, 'syslog' or 'stderr'");
-			options->log = optarg;
-			break;
-		case OPTION_PATTERN:
-			if (sc_pattern_parse(optarg, &options->pattern, &err) < 0)
-				return sc_options_usage_error("--pattern: %s", err.text);
-			options->has_pattern = true;
-			break;
-		case OPTION_CACHE_DIR:
-			if (!*optarg)
-				return sc_options_usage_error("--cache-dir needs a directory");
-			options->cache_dir = optarg;
-			break;
-		case OPTION_NO_CACHE:
-			options->no_cache = true;
-			break;
-		case OPTION_LIST:
-			options->list = true;
-			break;
-		case OPTION_JSON:
-			options->json = true;
-			break;
-		case OPTION_FOLLOW_LINKS:
-			options->follow_links = true;
-			break;
-		case OPTION_READAHEAD:
-			if (!parse_readahead(optarg, options))
-				return sc_options_usage_error("--readahead needs a number of bytes up to 16G, not '%s'",
-							      optarg);
-			break;
-		case OPTION_USER:
-			if (!*optarg)
-				return sc_options_usage_error("--user needs a name or a number");
-			options->user = optarg;
-			break;
-		case OPTION_VIEW:
-			if (sc_viewoptions_set(&options->view, long_options[number].name, optarg, &err) < 0)
-				return sc_options_usage_error("%s", err.text);
-			break;
 		case 'h':
 			fputs(help_text, stdout);
 			return finish_output();
 		case 'V':
 			puts("subcubefs " SC_VERSION);
 			return finish_output();
-		default:
+		case ':':
+		case '?':
 			return reject_option(argv, which);
+		default:
+			status = take_option(options, which, long_options[number].name, optarg);
 		}
 	}
+	return status;
 }
 
 int sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
@@ -255,14 +291,19 @@ int sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 		.view = { .tiling.mode = SC_TILING_KEEP, .missing = SC_MISSING_BLANK },
 		.readahead_bytes = READAHEAD_DEFAULT,
 	};
+	struct sc_error err = { 0 };
+	if (sc_config_read(SC_CONFIG_MOUNT, &options.config, &err) < 0)
+		return sc_options_usage_error("%s", err.text);
 	if (sc_mounthelper_is_called(argv[0])) {
 		int status = sc_mounthelper_translate(long_options, argc, argv, &argc, &options.own_argv);
-		if (status >= 0)
+		if (status >= 0) {
+			sc_config_clear(&options.config);
 			return status;
+		}
 		argv = options.own_argv;
 	}
-	/* There cannot be more -o than arguments. */
-	options.mount_options = calloc((size_t)argc + 1, sizeof(*options.mount_options));
+	/* There cannot be more -o than arguments and lines. */
+	options.mount_options = calloc((size_t)argc + options.config.nentries + 1, sizeof(*options.mount_options));
 	if (!options.mount_options) {
 		fputs("subcubefs: out of memory\n", stderr);
 		sc_options_clear(&options);
@@ -283,5 +324,6 @@ void sc_options_clear(struct sc_options *options)
 {
 	free(options->mount_options);
 	sc_mounthelper_free(options->own_argv);
+	sc_config_clear(&options->config);
 	*options = (struct sc_options){ 0 };
 }

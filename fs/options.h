@@ -7,6 +7,7 @@
 #ifndef SC_OPTIONS_H
 #define SC_OPTIONS_H
 
+#include "config.h"
 #include "view.h"
 
 /* Exit statuses of the program. */
@@ -14,6 +15,7 @@
 #define SC_EXIT_USAGE 2
 
 struct sc_options {
+	struct sc_config config; /* what is not in argv is in here */
 	const char *source, *mountpoint; /* in argv; with `list` no mountpoint */
 	bool list, json;                 /* only tell what is in the source */
 	const char *log;                 /* "stderr", "syslog" or a path; never NULL */

@@ -4,6 +4,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -128,8 +129,25 @@ static const struct argp_option option_list[] = {
 /* While the command line is read. */
 struct parsing {
 	struct sc_options options;
-	bool is_list, is_auto, has_tiling;
+	bool is_list, is_auto, has_tiling, has_pattern;
+	const struct sc_config_entry *entry; /* of the configuration file, while it is taken */
 };
+
+/* Ends the program: of what the configuration file says with its name and line, else as argp does. */
+static void reject(const struct argp_state *state, const char *format, ...) sc_printf_format(2, 3);
+static void reject(const struct argp_state *state, const char *format, ...)
+{
+	const struct parsing *parsing = state->input;
+	char text[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (!parsing->entry)
+		argp_error(state, "%s", text);
+	fprintf(stderr, "subcube-materialize: %s:%u: %s\n", parsing->options.config.path, parsing->entry->line, text);
+	exit(SC_STATUS_USAGE);
+}
 
 static bool add_extension(struct sc_options *options, const char *text, size_t length)
 {
@@ -169,7 +187,7 @@ static void add_extensions(struct sc_options *options, const char *list, struct 
 			break;
 	}
 	if (options->nextensions == 0)
-		argp_error(state, "--ext: expected extensions such as .image,.psf, not '%s'", list);
+		reject(state, "--ext: expected extensions such as .image,.psf, not '%s'", list);
 }
 
 static unsigned parse_jobs(const char *text, struct argp_state *state)
@@ -178,7 +196,7 @@ static unsigned parse_jobs(const char *text, struct argp_state *state)
 	errno = 0;
 	unsigned long number = strtoul(text, &end, 10);
 	if (errno || end == text || *end || text[0] == '-' || number > MAX_JOBS)
-		argp_error(state, "--jobs: expected a number from 0 to %d, not '%s'", MAX_JOBS, text);
+		reject(state, "--jobs: expected a number from 0 to %d, not '%s'", MAX_JOBS, text);
 	return (unsigned)number;
 }
 
@@ -194,9 +212,9 @@ static uint64_t parse_memory(const char *text, struct argp_state *state)
 	unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
 	uint64_t bytes = (uint64_t)number << shift;
 	if (!is_number || end[suffix ? 1 : 0] || bytes >> shift != number)
-		argp_error(state, "--memory: expected a size such as 512M, not '%s'", text);
+		reject(state, "--memory: expected a size such as 512M, not '%s'", text);
 	if (bytes < SC_OPTIONS_LEAST_MEMORY_BYTES)
-		argp_error(state, "--memory: at least 4M, not '%s'", text);
+		reject(state, "--memory: at least 4M, not '%s'", text);
 	return bytes;
 }
 
@@ -208,7 +226,7 @@ static int parse_when(const char *option, const char *text, struct argp_state *s
 		if (strcmp(words[i], text) == 0)
 			return (int)i;
 	}
-	argp_error(state, "--%s: expected auto, always or never, not '%s'", option, text);
+	reject(state, "--%s: expected auto, always or never, not '%s'", option, text);
 	return 0;
 }
 
@@ -245,7 +263,7 @@ static error_t set_view_option(int key, const char *argument, struct argp_state 
 		if (option_list[i].key != key)
 			continue;
 		if (sc_viewoptions_set(&options->view, option_list[i].name, argument, &err) < 0)
-			argp_error(state, "%s", err.text);
+			reject(state, "%s", err.text);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -258,8 +276,8 @@ static bool parse_storage(int key, const char *argument, struct parsing *parsing
 	switch (key) {
 	case 'm':
 		if (!parse_mode(argument, options, &parsing->is_auto))
-			argp_error(state,
-				   "--mode: expected paged, nomovevirtual, copyvirtual, movevirtual or auto, "
+			reject(state,
+			       "--mode: expected paged, nomovevirtual, copyvirtual, movevirtual or auto, "
 				   "not '%s'",
 				   argument);
 		return true;
@@ -273,7 +291,7 @@ static bool parse_storage(int key, const char *argument, struct parsing *parsing
 	case KEY_RESUME:
 	case KEY_UNDO:
 		if (options->action != SC_ACTION_MAKE)
-			argp_error(state, "--resume or --undo, one of them");
+			reject(state, "--resume or --undo, one of them");
 		options->action = key == KEY_RESUME ? SC_ACTION_RESUME : SC_ACTION_UNDO;
 		return true;
 	default:
@@ -288,7 +306,7 @@ static bool parse_telling(int key, const char *argument, struct parsing *parsing
 	switch (key) {
 	case KEY_LIST:
 		if (options->action != SC_ACTION_MAKE && options->action != SC_ACTION_LIST)
-			argp_error(state, "--list goes with neither --resume nor --undo");
+			reject(state, "--list goes with neither --resume nor --undo");
 		options->action = SC_ACTION_LIST;
 		return true;
 	case KEY_JSON:
@@ -315,26 +333,26 @@ static void check_options(struct parsing *parsing, struct argp_state *state)
 	if (parsing->is_auto)
 		options->mode = options->remove_parts ? SC_MODE_PAGED : SC_MODE_NOMOVE;
 	if (options->nlisted == 0)
-		argp_error(state, parsing->is_list		       ? "--images: name them"
+		reject(state, parsing->is_list		       ? "--images: name them"
 				  : options->action == SC_ACTION_LIST ? "--list: SOURCE is missing"
 								      : "BASE is missing");
 	if (!parsing->is_list && options->nlisted > 1)
-		argp_error(state, "one BASE at a time; '%s' is one too many", options->listed[1]);
+		reject(state, "one BASE at a time; '%s' is one too many", options->listed[1]);
 	if (parsing->is_list && !options->output)
-		argp_error(state, "--images: name the output with -o");
-	if (parsing->is_list && (options->nextensions > 0 || options->has_pattern))
-		argp_error(state, "--images: %s has no meaning", options->has_pattern ? "--pattern" : "--ext");
+		reject(state, "--images: name the output with -o");
+	if (parsing->is_list && (options->nextensions > 0 || parsing->has_pattern))
+		reject(state, "--images: %s has no meaning", parsing->has_pattern ? "--pattern" : "--ext");
 	if (options->remove_parts && options->mode != SC_MODE_PAGED && options->mode != SC_MODE_COPYVIRTUAL)
-		argp_error(state, "--remove-subcubes: with this mode the image would be removed as well");
+		reject(state, "--remove-subcubes: with this mode the image would be removed as well");
 	if (options->mode != SC_MODE_PAGED && parsing->has_tiling)
-		argp_error(state, "--tiling: a virtual image has the tiles of the subcubes");
+		reject(state, "--tiling: a virtual image has the tiles of the subcubes");
 	if (options->action != SC_ACTION_MAKE && (parsing->is_list || options->output || options->remove_parts))
-		argp_error(state, "%s with BASE and --ext only",
+		reject(state, "%s with BASE and --ext only",
 			   options->action == SC_ACTION_LIST ? "--list goes" : "--resume and --undo go");
 	if (options->dry_run && options->action != SC_ACTION_MAKE)
-		argp_error(state, "--dry-run: --list, --resume and --undo have no plan to tell");
+		reject(state, "--dry-run: --list, --resume and --undo have no plan to tell");
 	if (options->json && (options->action == SC_ACTION_RESUME || options->action == SC_ACTION_UNDO))
-		argp_error(state, "--json: --resume and --undo tell nothing in JSON");
+		reject(state, "--json: --resume and --undo tell nothing in JSON");
 	/* Else the only argument is BASE. */
 	options->base = options->listed[0];
 	if (!parsing->is_list) {
@@ -349,7 +367,7 @@ static void check_options(struct parsing *parsing, struct argp_state *state)
 static void add_argument(struct sc_options *options, char *argument, struct argp_state *state)
 {
 	if (*argument == 0)
-		argp_error(state, "an argument is empty");
+		reject(state, "an argument is empty");
 	char **grown = reallocarray(options->listed, options->nlisted + 1, sizeof(*grown));
 	if (!grown) {
 		argp_failure(state, SC_STATUS_FAILED, ENOMEM, "%s", argument);
@@ -370,7 +388,7 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'o':
 		if (*argument == 0)
-			argp_error(state, "--output: expected a name");
+			reject(state, "--output: expected a name");
 		options->output = argument;
 		return 0;
 	case 'j':
@@ -384,8 +402,9 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_CACHE_DIR:
 		if (*argument == 0)
-			argp_error(state, "--cache-dir: expected a directory");
+			reject(state, "--cache-dir: expected a directory");
 		options->cache_dir = argument;
+		options->no_cache = false;
 		return 0;
 	case KEY_NO_CACHE:
 		options->no_cache = true;
@@ -401,8 +420,8 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_PATTERN:
 		if (sc_pattern_parse(argument, &options->pattern, &err) < 0)
-			argp_error(state, "--pattern: %s", err.text);
-		options->has_pattern = true;
+			reject(state, "--pattern: %s", err.text);
+		options->has_pattern = parsing->has_pattern = true;
 		return 0;
 	case KEY_IMAGES:
 		parsing->is_list = true;
@@ -412,7 +431,7 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_TILING:
 		if (sc_tiling_parse(argument, &options->view.tiling, &err) < 0)
-			argp_error(state, "--tiling: %s", err.text);
+			reject(state, "--tiling: %s", err.text);
 		parsing->has_tiling = true;
 		return 0;
 	case ARGP_KEY_ARG:
@@ -429,6 +448,27 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 	}
 }
 
+/* What the configuration file says, before the command line, which overrides it. */
+static void take_config(struct parsing *parsing)
+{
+	struct argp_state state = { .input = parsing };
+	struct sc_error err = { 0 };
+	if (sc_config_read(SC_CONFIG_MATERIALIZE, &parsing->options.config, &err) < 0) {
+		fprintf(stderr, "subcube-materialize: %s\n", err.text);
+		exit(SC_STATUS_USAGE);
+	}
+	for (size_t i = 0; i < parsing->options.config.nentries; i++) {
+		parsing->entry = &parsing->options.config.entries[i];
+		for (const struct argp_option *option = option_list; option->key || option->doc; option++) {
+			if (option->name && strcmp(option->name, parsing->entry->name) == 0)
+				parse_one(option->key, parsing->entry->value, &state);
+		}
+	}
+	parsing->entry = NULL;
+	/* What suits most is no reason to refuse --mode or --images. */
+	parsing->has_tiling = parsing->has_pattern = false;
+}
+
 void sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 {
 	static const struct argp parser = { option_list,   parse_one, "BASE\n--images -o OUT IMAGE...\n--list SOURCE",
@@ -437,6 +477,7 @@ void sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 	struct parsing parsing = { .options = { .view.tiling.mode = SC_TILING_AUTO,
 						.memory_bytes = SC_OPTIONS_MEMORY_BYTES } };
 	argp_err_exit_status = SC_STATUS_USAGE;
+	take_config(&parsing);
 	/* Told by the user's ARGP_HELP_FMT otherwise. */
 	setenv("ARGP_HELP_FMT", "rmargin=99,opt-doc-col=26", 0);
 	argp_parse(&parser, argc, argv, 0, NULL, &parsing);
@@ -449,5 +490,6 @@ void sc_options_clear(struct sc_options *options)
 		free(options->extensions[i]);
 	free(options->extensions);
 	free(options->listed);
+	sc_config_clear(&options->config);
 	memset(options, 0, sizeof(*options));
 }

@@ -1,10 +1,11 @@
 /*
- * options.h - the command line. Texts point into argv.
+ * options.h - the command line, and what the configuration file puts before it. Texts point into argv or `config`.
  */
 #ifndef SC_OPTIONS_H
 #define SC_OPTIONS_H
 
 #include "clone.h"
+#include "config.h"
 #include "progress.h"
 #include "view.h"
 
@@ -32,6 +33,7 @@ enum sc_action { SC_ACTION_MAKE, SC_ACTION_RESUME, SC_ACTION_UNDO, SC_ACTION_LIS
 #define SC_OPTIONS_LEAST_MEMORY_BYTES (UINT64_C(4) << 20)
 
 struct sc_options {
+	struct sc_config config;
 	enum sc_action action;
 	const char *base; /* with `listed` NULL; of SC_ACTION_LIST the source */
 	size_t nlisted;

@@ -56,9 +56,10 @@ def no_sanitizer_report(sanitizer_reports):
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-    """No test sees what another run left in the user's cache. SC_CACHE=off: there is none, unless a test asks for one."""
+    """No test sees what another run left in the user's cache, or the user's configuration. SC_CACHE=off: no cache at all."""
     off = os.environ.get("SC_CACHE") == "off"
     os.environ["XDG_CACHE_HOME"] = "/dev/null/none" if off else str(tmp_path_factory.mktemp("cache"))
+    os.environ["XDG_CONFIG_HOME"] = "/dev/null/none"
 
 
 @pytest.fixture(scope="session")
