@@ -4,10 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static void mark_if_cut(char *text, size_t size, int wanted)
+#include "printable.h"
+
+/* The end of the text becomes dots, before which no character is cut in two. */
+static void mark_as_cut(char *text, size_t size)
 {
-	if (wanted >= (int)size)
-		memcpy(text + size - 4, "...", 4);
+	size_t at = strlen(text);
+	while (at > size - 4 || (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80))
+		at--;
+	memcpy(text + at, "...", 4);
 }
 
 int sc_error_set(struct sc_error *err, int code, const char *format, ...)
@@ -15,10 +20,13 @@ int sc_error_set(struct sc_error *err, int code, const char *format, ...)
 	if (!err)
 		return code;
 	va_list args;
+	char text[sizeof(err->text)];
 	va_start(args, format);
-	int wanted = vsnprintf(err->text, sizeof(err->text), format, args);
+	bool is_cut = vsnprintf(text, sizeof(text), format, args) >= (int)sizeof(text);
 	va_end(args);
-	mark_if_cut(err->text, sizeof(err->text), wanted);
+	/* Most have a name in them. */
+	if (sc_printable(err->text, sizeof(err->text), text) >= sizeof(err->text) || is_cut)
+		mark_as_cut(err->text, sizeof(err->text));
 	err->code = code;
 	return code;
 }

@@ -5,7 +5,7 @@
  * describe the failure in a struct sc_error: which file, where in it, what was
  * expected. The text is one sentence without a final stop or newline. An error
  * that was not set has an empty text. Malformed files are -EUCLEAN.
- * Not thread-safe: an sc_error belongs to one caller.
+ * Names in it are printable (see printable.h). Not thread-safe: an sc_error belongs to one caller.
  */
 #ifndef SC_ERROR_H
 #define SC_ERROR_H

@@ -9,6 +9,8 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "printable.h"
+
 static struct {
 	pthread_mutex_t lock;
 	int fd;       /* -1: syslog */
@@ -51,11 +53,12 @@ static const int syslog_levels[] = {
 
 void sc_log(enum sc_log_level level, const char *format, ...)
 {
-	char text[2048], line[2200], stamp[32] = "";
+	char raw[2048], text[2048], line[2200], stamp[32] = "";
 	va_list args;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	vsnprintf(raw, sizeof(raw), format, args);
 	va_end(args);
+	sc_printable(text, sizeof(text), raw);
 
 	pthread_mutex_lock(&the_log.lock);
 	if (level <= the_log.least) {

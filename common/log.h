@@ -2,7 +2,7 @@
  * log.h - the one log of a process: lines with a level to a file, syslog or
  * standard error.
  *
- * Thread-safe; a line is written with one call, so lines never mix. Before
+ * Thread-safe; a line is written with one call, so lines never mix, and names in it are printable (see printable.h). Before
  * sc_log_open everything goes to standard error.
  */
 #ifndef SC_LOG_H

@@ -45,6 +45,20 @@ static void long_texts_are_cut(void **state)
 	assert_string_equal(err.text, longer);
 }
 
+static void names_in_it_are_printable(void **state)
+{
+	(void)state;
+	struct sc_error err = { 0 };
+	sc_error_errno(&err, -ENOENT, "a\nb\xff: cannot open");
+	assert_string_equal(err.text, "a\\nb\\xff: cannot open: No such file or directory");
+	/* Where it is cut there is no half of a character. */
+	char text[sizeof(err.text) + 100] = "";
+	for (size_t i = 0; i < sizeof(text) - 3; i += 2)
+		memcpy(text + i, "ö", 3);
+	sc_error_set(&err, -EIO, "%s", text);
+	assert_string_equal(err.text + sizeof(err.text) - 6, "ö...");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -52,6 +66,7 @@ int main(void)
 		cmocka_unit_test(errno_adds_the_reason),
 		cmocka_unit_test(prefix_keeps_the_code),
 		cmocka_unit_test(long_texts_are_cut),
+		cmocka_unit_test(names_in_it_are_printable),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
