@@ -10,6 +10,9 @@
 /* Names listed in a message; more are counted. */
 #define NAMES_MAX 10
 
+/* A beam has arcsec and deg; a table with thousands of units is no image, and each would be compared with all. */
+#define UNITS_MAX 100
+
 #define NQUANTITIES 3
 static const char *const quantity_names[NQUANTITIES] = { "major", "minor", "positionangle" };
 
@@ -84,7 +87,7 @@ static int intern_unit(struct sc_beams *beams, const char *unit, uint16_t *ret_i
 			return 0;
 		}
 	}
-	if (beams->nunits == UINT16_MAX)
+	if (beams->nunits == UNITS_MAX)
 		return -EUCLEAN;
 	char **grown = reallocarray(beams->units, beams->nunits + 1, sizeof(*grown));
 	if (!grown)

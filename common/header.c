@@ -17,8 +17,11 @@
 /* So many parts are named for one kind of difference; the others are counted. */
 #define NAMED_DIFFERENCES 5
 
-/* A long cube has 60,000 channels; a broken shape must not make us list the frequencies of 2^31. */
-#define CHANNELS_MAX (1 << 24)
+/*
+ * A long cube has 60,000 channels. A broken shape, or a stray number in the name of a part, must not make us list the
+ * frequencies, and the beams at a kilobyte each, of 2^31.
+ */
+#define CHANNELS_MAX (1 << 20)
 
 /* How often one kind of difference was seen. */
 struct difference_count {
@@ -382,7 +385,12 @@ static int insert_gaps(struct sc_header_builder *builder, const struct sc_gap *g
 		count += (size_t)gaps[i].nchan;
 	if (count == old_count)
 		return 0;
-	double *worlds = count <= INT32_MAX ? reallocarray(NULL, count, sizeof(*worlds)) : NULL;
+	if (count > CHANNELS_MAX)
+		return sc_error_set(err, -EFBIG,
+				    "with the %zu channels that are missing the cube has more than %d; --nparts leaves out "
+				    "parts with stray numbers",
+				    count - old_count, CHANNELS_MAX);
+	double *worlds = reallocarray(NULL, count, sizeof(*worlds));
 	if (!worlds)
 		return out_of_memory(err);
 	size_t from = 0, to = 0;

@@ -45,14 +45,18 @@ static int linear_frequencies(const struct sc_record *wcs, double unit_hz, const
 	return 0;
 }
 
-/* The world value at `pixel`, interpolated in the table, extrapolated behind its ends. */
-static double interpolate(const double *pixels, const double *worlds, size_t count, double pixel)
+/*
+ * The world value at `pixel`, interpolated in the table, extrapolated behind its ends. Pixels rise from call to call, and
+ * *at_entry, 1 before the first, goes on from where it was: both can be millions.
+ */
+static double interpolate(const double *pixels, const double *worlds, size_t count, double pixel, size_t *at_entry)
 {
-	size_t at = 1;
+	size_t at = *at_entry;
 	if (count == 1)
 		return worlds[0];
 	while (at + 1 < count && pixels[at] < pixel)
 		at++;
+	*at_entry = at;
 	double slope = (worlds[at] - worlds[at - 1]) / (pixels[at] - pixels[at - 1]);
 	return worlds[at - 1] + slope * (pixel - pixels[at - 1]);
 }
@@ -85,6 +89,7 @@ int sc_spectral_tabular_worlds(const struct sc_record *tabular, const char *name
 	if (pixels->array.count != worlds->array.count)
 		return bad(err, name, "has not as many pixel values as world values");
 	const double *pixel = pixels->array.elements, *world = worlds->array.elements;
+	size_t at = 1;
 	for (uint64_t i = 1; i < pixels->array.count; i++) {
 		if (!(pixel[i] > pixel[i - 1]))
 			return bad(err, name, "has pixel values that do not rise");
@@ -94,7 +99,7 @@ int sc_spectral_tabular_worlds(const struct sc_record *tabular, const char *name
 		if (i < pixels->array.count && pixel[i] == (double)i)
 			ret_worlds[i] = world[i];
 		else if (pixels->array.count > 0)
-			ret_worlds[i] = interpolate(pixel, world, pixels->array.count, (double)i);
+			ret_worlds[i] = interpolate(pixel, world, pixels->array.count, (double)i, &at);
 		else
 			ret_worlds[i] = crval + cdelt * ((double)i - crpix);
 		if (!isfinite(ret_worlds[i]))

@@ -1,6 +1,7 @@
 #include "dryrun.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 #include "forecast.h"
 #include "jsontext.h"
 #include "log.h"
+#include "printable.h"
 #include "quantity.h"
 #include "space.h"
 
@@ -59,10 +61,12 @@ static void print_image(const struct sc_image *image)
 					    [SC_MODE_NOMOVE] = ", which stay where they are",
 					    [SC_MODE_COPYVIRTUAL] = ", copied into it",
 					    [SC_MODE_MOVEVIRTUAL] = ", moved into it" };
+	char path[PATH_MAX];
 	const struct sc_view *view = image->view;
 	const struct sc_forecast forecast = sc_forecast_of(image);
 	bool is_paged = image->options->mode == SC_MODE_PAGED;
-	printf("would %s %s", replaces(image) ? "replace" : "make", image->path);
+	sc_printable(path, sizeof(path), image->path);
+	printf("would %s %s", replaces(image) ? "replace" : "make", path);
 	print_lengths(", ", view->pixels.ndim, view->pixels.shape);
 	if (is_paged)
 		print_lengths(" in tiles of ", view->pixels.ndim, view->pixels.tile);

@@ -1,5 +1,6 @@
 #include "progress.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "bars.h"
 #include "events.h"
 #include "ioutil.h"
+#include "printable.h"
 #include "quantity.h"
 
 #define DRAW_SECONDS 0.15
@@ -215,9 +217,11 @@ void sc_progress_line(struct sc_progress *progress, const char *format, ...)
 		return;
 	sc_progress_clear(progress);
 	va_list args;
+	char text[2 * PATH_MAX], line[2 * PATH_MAX];
 	va_start(args, format);
-	vprintf(format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	putchar('\n');
+	sc_printable(line, sizeof(line), text);
+	puts(line);
 	fflush(stdout);
 }

@@ -442,6 +442,26 @@ static void many_without_are_counted(void **state)
 	sc_beams_free(beams);
 }
 
+/* Each unit is compared with all others: made-up ones must not take forever. */
+static void thousands_of_units_are_no_image(void **state)
+{
+	(void)state;
+	struct sc_beams *beams = sc_beams_new(SC_BEAMS_CHANNELS);
+	struct sc_error err = { 0 };
+	int rc = 0, added = 0;
+	for (; rc == 0 && added < 1000; added++) {
+		char unit[32];
+		sprintf(unit, "unit %d", added);
+		sc_autorecord struct sc_record *info = sc_record_new();
+		assert_int_equal(sc_record_put_record(info, "restoringbeam", make_beam(4, unit)), 0);
+		rc = sc_beams_add(beams, "part", 1, 1, info, &err);
+	}
+	assert_int_equal(rc, -EUCLEAN);
+	assert_in_range(added, 50, 200);
+	assert_non_null(strstr(err.text, "part/table.dat"));
+	sc_beams_free(beams);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -454,6 +474,7 @@ int main(void)
 		cmocka_unit_test(degenerate_channels_are_listed),
 		cmocka_unit_test(long_lists_are_cut),
 		cmocka_unit_test(many_without_are_counted),
+		cmocka_unit_test(thousands_of_units_are_no_image),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

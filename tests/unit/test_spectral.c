@@ -127,6 +127,31 @@ static void tabulated_frequencies(void **state)
 	}
 }
 
+/* With the table searched anew for each pixel this would take hours. */
+static void a_long_table_by_half_pixels(void **state)
+{
+	(void)state;
+	enum { ENTRIES = 300000, COUNT = 1000000 };
+	sc_autofree double *pixels = calloc(ENTRIES, sizeof(*pixels)), *worlds = calloc(ENTRIES, sizeof(*worlds));
+	sc_autofree double *hz = calloc(COUNT, sizeof(*hz));
+	struct sc_error err = { 0 };
+	double increment;
+	for (int i = 0; i < ENTRIES; i++) {
+		pixels[i] = 2 * i + 0.5;
+		worlds[i] = 1e9 + 1e3 * pixels[i] + (i % 2 ? 100 : 0);
+	}
+	sc_autorecord struct sc_record *spectral = table(pixels, worlds, ENTRIES);
+	assert_int_equal(sc_spectral_frequencies(spectral, "part", COUNT, hz, &increment, &err), 0);
+	for (int i = 0; i < COUNT; i++) {
+		/* Between entry k and the next; before the first and behind the last the slope goes on. */
+		int k = i == 0 ? 0 : (2 * i - 1) / 4;
+		k = k < ENTRIES - 1 ? k : ENTRIES - 2;
+		double wanted = worlds[k] + (worlds[k + 1] - worlds[k]) / 2 * (i - pixels[k]);
+		if (fabs(hz[i] - wanted) > 1e-3)
+			fail_msg("pixel %d: %.6f, expected %.6f", i, hz[i], wanted);
+	}
+}
+
 static void without_a_table_the_reference_counts(void **state)
 {
 	(void)state;
@@ -346,6 +371,7 @@ int main(void)
 		cmocka_unit_test(linear_frequencies),
 		cmocka_unit_test(linear_axes_in_other_units),
 		cmocka_unit_test(tabulated_frequencies),
+		cmocka_unit_test(a_long_table_by_half_pixels),
 		cmocka_unit_test(without_a_table_the_reference_counts),
 		cmocka_unit_test(bad_linear_axes_are_errors),
 		cmocka_unit_test(bad_tables_are_errors),
