@@ -10,6 +10,7 @@ import warnings
 from typing import Callable, Iterable, Mapping
 
 from .materializer import STATUS_USAGE, Run
+from .progress import Progress, following
 
 log = logging.getLogger("subcubefs")
 
@@ -35,6 +36,7 @@ def concat_images(
     overwrite: bool = True,
     mode: str = "paged",
     *,
+    progress: Progress = None,
     options: Iterable[str] = (),
 ) -> None:
     """Concatenates the images `inimages`, in this order, into `outimage`.
@@ -46,6 +48,9 @@ def concat_images(
         relax: Whether headers may differ, with a warning.
         overwrite: Whether an image that exists is replaced.
         mode: 'paged', 'nomovevirtual', 'copyvirtual' or 'movevirtual', as for ia.imageconcat.
+        progress: A function that is called at the start, some times a second, and at the end, with a dictionary of
+            'phase', 'bytes_done', 'bytes_total', 'bytes_per_second', 'seconds_left', ... By default there is a bar
+            when tqdm is installed and standard error is a terminal; False: there is none.
         options: More options for subcube-materialize, such as '--tiling=keep'.
 
     Raises:
@@ -61,7 +66,8 @@ def concat_images(
         arguments += ["--axis", str(axis)]
     if overwrite:
         arguments.append("--overwrite")
-    failed = Run([outimage]).start([*arguments, *options, "--", *inimages]).failures()
+    with following(progress) as show:
+        failed = Run([outimage], show).start([*arguments, *options, "--", *inimages]).failures()
     if failed:
         raise ConcatError(failed)
     log.info("Concatenated %d images → %s (mode=%s, %.1fs)", len(inimages), outimage, mode, time.monotonic() - started)
@@ -77,6 +83,7 @@ def concat_subcubes(
     _pool_cls=None,
     *,
     missing: str = "skip",
+    progress: Progress = None,
     options: Iterable[str] = (),
 ) -> None:
     """Concatenates BASE.subcube.0.EXT, BASE.subcube.1.EXT, ... into BASE.EXT for each extension of which there are parts.
@@ -91,6 +98,9 @@ def concat_subcubes(
         max_workers: How many processes copy; 0 or less: one for each processor, at most 8.
         virtual: Deprecated. True is mode='nomovevirtual'.
         missing: Missing parts are 'skip'-ped, with a warning, an 'error', or 'blank' channels.
+        progress: A function that is called at the start, some times a second, and at the end, with a dictionary of
+            'phase', 'bytes_done', 'bytes_total', 'bytes_per_second', 'seconds_left', ... By default there is a bar
+            when tqdm is installed and standard error is a terminal; False: there is none.
         options: More options for subcube-materialize, such as '--tiling=keep'.
 
     `_pool_cls` is pclean's, and without effect: no pool of Python's does the work.
@@ -121,7 +131,8 @@ def concat_subcubes(
         return ["--ext", ",".join(extensions), "--nparts", str(nparts), "--mode", mode, "--missing", missing,
                 "--jobs", str(max(max_workers, 0)), "--overwrite", *options, "--", base]
 
-    failed = _materialize(images, arguments, made)
+    with following(progress) as show:
+        failed = _materialize(images, arguments, show, made)
     for ext, reason in failed.items():
         log.warning("Failed to concatenate %s: %s", ext, reason)
     log.info("Concatenation complete: %d/%d extensions in %.1fs", len(images) - len(failed), len(images),
@@ -147,14 +158,14 @@ def _count_parts(base: str, nparts: int) -> dict[str, int]:
     return counts
 
 
-def _materialize(images: Mapping[str, str], arguments: Callable[[list[str]], list[str]], made) -> dict[str, str]:
+def _materialize(images: Mapping[str, str], arguments: Callable[[list[str]], list[str]], progress, made) -> dict[str, str]:
     """Has `images` made, path -> what the caller calls it; arguments(of those names) is the command line. Returns those
     that failed: what the caller calls it -> why.
     """
     failed: dict[str, str] = {}
     left = dict(images)
     while left:
-        run = Run(left, made).start(arguments(list(left.values())))
+        run = Run(left, progress, made).start(arguments(list(left.values())))
         refused = run.status == STATUS_USAGE and len(run.reasons) < len(left) and run.reasons
         # Nothing was done because of some: once more without them.
         for image, why in (refused or run.failures()).items():

@@ -294,6 +294,63 @@ def test_strict_is_an_error_where_headers_differ(tmp_path):
     assert not os.path.exists(str(tmp_path / "other"))
 
 
+# ---- progress ----
+
+def test_a_function_is_told_how_far_it_is(family):
+    base, parts = family()
+    told = []
+    subcubefs.concat_subcubes(base, 3, progress=told.append)
+    subcubefs.concat_images(base + ".new", [base + ".subcube.0.image"], progress=told.append)
+    first = [n for n, event in enumerate(told) if event["phase"] == "starting"]
+    last = [n for n, event in enumerate(told) if event["phase"] == "done"]
+    assert first == [0, last[0] + 1] and last[1] == len(told) - 1
+    for event in told:
+        assert set(event) >= {"phase", "seconds", "bytes_done", "bytes_total", "bytes_per_second", "seconds_left"}
+        assert 0 <= event["bytes_done"] <= event["bytes_total"]
+    for number in last:
+        assert told[number]["bytes_done"] == told[number]["bytes_total"] > 0
+
+
+def test_what_the_function_raises_ends_the_run(family):
+    base, _ = family()
+
+    def stop(event):
+        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        subcubefs.concat_subcubes(base, 3, progress=stop)
+    assert not [n for n in os.listdir(os.path.dirname(base)) if n.startswith(".")], "nothing half done is left"
+
+
+TQDM = """
+class tqdm:
+    def __init__(self, **how):
+        self.n = self.total = 0
+    def set_description(self, text, refresh):
+        self.text = text
+    def refresh(self):
+        pass
+    def close(self):
+        print("bar: %s, %d of %d" % (self.text, self.n, self.total))
+"""
+
+
+@pytest.mark.parametrize("terminal, installed, progress, shown", [
+    (True, True, "None", True), (False, True, "None", False), (True, False, "None", False), (True, True, "False", False)])
+def test_a_bar_where_it_can_be_seen(family, tmp_path, terminal, installed, progress, shown):
+    base, _ = family()
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "tqdm.py").write_text(TQDM if installed else "raise ImportError")
+    master, slave = os.openpty()
+    code = "import subcubefs; subcubefs.concat_subcubes(%r, 3, progress=%s)" % (base, progress)
+    path = os.pathsep.join([str(tmp_path / "modules"), os.path.join(programs.ROOT, "python")])
+    done = subprocess.run([sys.executable, "-c", code], env=dict(os.environ, PYTHONPATH=path), stdout=subprocess.PIPE,
+                          stderr=slave if terminal else subprocess.PIPE, text=True, timeout=programs.START_S)
+    os.close(slave)
+    os.close(master)
+    assert done.returncode == 0
+    assert done.stdout.startswith("bar: ") == shown
+
+
 def test_more_options(family, tmp_path):
     base, parts = family(counts=(1, 1, 1))
     shutil.rmtree(base + ".subcube.1.image")
