@@ -71,7 +71,12 @@ int sc_subcube_open_fits(const struct sc_source *source, const char *name, struc
 		sc_subcube_clear(&subcube);
 		return rc;
 	}
+	struct sc_file_id now;
 	const struct sc_file_id id = sc_file_id_of(&st);
+	if (sc_file_id_ask(fd, true, &now) < 0 || !sc_file_id_equal(&now, &id)) {
+		sc_subcube_clear(&subcube);
+		return sc_error_set(err, -ESTALE, "%s: it changed while it was read", name);
+	}
 	sc_identity_add(&subcube.identity, &id);
 	sc_access_add(&subcube.files, &st, sc_access_open_has_acl(fd));
 	set_arrays(&subcube, &st);

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ioutil.h"
-
 static const struct sc_node *node_of(const struct sc_partfile *file)
 {
 	return &file->view->nodes[file->node];
@@ -129,12 +127,12 @@ int sc_partfile_open(const struct sc_partfile *file, int *ret_fd, struct sc_erro
 	char path[PATH_MAX], moved[PATH_MAX];
 	struct stat st;
 	sc_autoclose int fd = -1;
-	int dirfd = file->view->source->dirfd, rc = path_of(file, path, err);
+	int rc = path_of(file, path, err);
 	if (rc < 0)
 		return rc;
-	rc = sc_io_open_regular(dirfd, path, path, &fd, &st, err);
+	rc = sc_source_open_file(file->view->source, path, &fd, &st, err);
 	if ((rc == -ENOENT || rc == -ENOTDIR) && moved_path_of(file, moved) &&
-	    sc_io_open_regular(dirfd, moved, path, &fd, &st, NULL) == 0)
+	    sc_source_open_file(file->view->source, moved, &fd, &st, NULL) == 0)
 		rc = 0;
 	if (rc < 0)
 		return explain_open(path, rc, err);

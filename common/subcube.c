@@ -103,6 +103,12 @@ static int open_file(struct sc_subcube *subcube, const struct sc_source *source,
 	return 0;
 }
 
+/* Half of one version and half of another could pass for a header. */
+static int changed_while_read(const char *path, struct sc_error *err)
+{
+	return sc_error_set(err, -ESTALE, "%s: it changed while it was read", path);
+}
+
 static int read_header_file(struct sc_subcube *subcube, const struct sc_source *source, const struct part_path *path,
 			    uint8_t **ret_data, size_t *ret_size, struct sc_error *err)
 {
@@ -111,9 +117,17 @@ static int read_header_file(struct sc_subcube *subcube, const struct sc_source *
 	int rc = open_file(subcube, source, path, &fd, &st, err);
 	if (rc == 0)
 		rc = sc_io_read_open(fd, &st, path->text, HEADER_BYTES_MAX, ret_data, err);
-	if (rc == 0)
-		*ret_size = (size_t)st.st_size;
-	return rc;
+	if (rc < 0)
+		return rc;
+	struct sc_file_id now;
+	const struct sc_file_id then = sc_file_id_of(&st);
+	if (sc_file_id_ask(fd, true, &now) < 0 || !sc_file_id_equal(&now, &then)) {
+		free(*ret_data);
+		*ret_data = NULL;
+		return changed_while_read(path->text, err);
+	}
+	*ret_size = (size_t)st.st_size;
+	return 0;
 }
 
 static int read_table(struct sc_subcube *subcube, const struct sc_source *source, const char *directory,
@@ -296,17 +310,23 @@ static bool is_virtual(int dirfd, const char *name)
 	return join(&path, name, SC_IMAGECONCAT_FILE, NULL) == 0 && fstatat(dirfd, path.text, &st, 0) == 0;
 }
 
-int sc_subcube_open(const struct sc_source *source, const char *name, struct sc_subcube *ret_subcube,
-		    struct sc_error *err)
+/* Whether all that was opened in the part's directory was of one part: none took its place meanwhile. */
+static int check_directory(const struct sc_source *source, const char *name, const struct stat *before,
+			   struct sc_error *err)
 {
 	struct stat st;
 	if (fstatat(source->dirfd, name, &st, 0) < 0)
 		return sc_error_errno(err, -errno, "%s: cannot stat", name);
-	if (S_ISREG(st.st_mode))
-		return sc_subcube_open_fits(source, name, ret_subcube, err);
+	const struct sc_file_id now = sc_file_id_of(&st), then = sc_file_id_of(before);
+	return sc_file_id_equal(&now, &then) ? 0 : changed_while_read(name, err);
+}
+
+static int open_table(const struct sc_source *source, const char *name, const struct stat *st,
+		      struct sc_subcube *ret_subcube, struct sc_error *err)
+{
 	struct sc_subcube subcube = { 0 };
 	struct sc_tablefile table;
-	add_directory(&subcube, source, name, &st);
+	add_directory(&subcube, source, name, st);
 	int rc = read_table(&subcube, source, name, &table, err);
 	if (rc == -ENOENT && is_virtual(source->dirfd, name))
 		return sc_error_set(err, -EUCLEAN,
@@ -323,12 +343,29 @@ int sc_subcube_open(const struct sc_source *source, const char *name, struct sc_
 		if (mask && mask[0] != 0)
 			rc = open_mask(source, name, mask, &subcube, err);
 	}
+	if (rc == 0)
+		rc = check_directory(source, name, st, err);
 	if (rc < 0) {
 		sc_subcube_clear(&subcube);
 		return rc;
 	}
 	*ret_subcube = subcube;
 	return 0;
+}
+
+int sc_subcube_open(const struct sc_source *source, const char *name, struct sc_subcube *ret_subcube,
+		    struct sc_error *err)
+{
+	/* Another program's lock file, made in the directory, counts as a change too: it is made once. */
+	for (int tries = 3;; tries--) {
+		struct stat st;
+		if (fstatat(source->dirfd, name, &st, 0) < 0)
+			return sc_error_errno(err, -errno, "%s: cannot stat", name);
+		int rc = S_ISREG(st.st_mode) ? sc_subcube_open_fits(source, name, ret_subcube, err)
+					     : open_table(source, name, &st, ret_subcube, err);
+		if (rc != -ESTALE || tries == 1)
+			return rc;
+	}
 }
 
 void sc_subcube_clear(struct sc_subcube *subcube)
