@@ -3,6 +3,7 @@
 import glob
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -19,6 +20,7 @@ pytest_plugins = ["parity_plugin", "faults_plugin"]
 def pytest_configure(config):
     config.addinivalue_line("markers", "fuse: mounts; skipped with the reason where that is impossible")
     config.addinivalue_line("markers", "nofuse: needs no mount although it lies in mount/")
+    config.addinivalue_line("markers", "soak: has a long setting, for tools/soak")
     config.addinivalue_line("markers", "slow: left out of the reduced set (-m 'not slow')")
 
 
@@ -99,6 +101,19 @@ def mount(tmp_path):
     yield get
     for one in made:
         programs.clean_up(one.path)
+
+
+@pytest.fixture
+def soak():
+    """for turn in soak(short, long, done): until done() has come to `short`; under tools/soak, to `long` and as long as asked."""
+    seconds = os.environ.get("SC_SOAK_SECONDS")
+
+    def turns(short, long, done):
+        end, turn = time.monotonic() + float(seconds or 0), 0
+        while done() < (long if seconds else short) or time.monotonic() < end:
+            yield turn
+            turn += 1
+    return turns
 
 
 @pytest.fixture
