@@ -30,7 +30,8 @@ static const char help_text[] =
     "      --miscinfo=HOW   'merge' that of all parts (the default), or the 'first' one's only\n"
     "      --axis=AXIS      along the 'spectral' axis (the default), or along pixel axis 0, 1, ...\n"
     "      --reorder        by world coordinate instead of number\n"
-    "      --strict         no image where headers differ; the default is --relax, a warning\n"
+    "      --relax          a warning where headers differ (the default)\n"
+    "      --strict         no image where headers differ\n"
     "\n"
     "Headers, which take time to make of many parts, are kept for the next mount:\n"
     "      --cache-dir=DIR  where (default: $XDG_CACHE_HOME/subcubefs, else ~/.cache/subcubefs)\n"
@@ -46,7 +47,7 @@ static const char help_text[] =
     "      --user=NAME|UID  root only: read and serve as this user once mounted; implies allow_other\n"
     "\n"
     "Mounting:\n"
-    "  -o OPT[,OPT...]      mount options; several -o add up\n"
+    "  -o, --options=OPT[,OPT...]  mount options; several -o add up\n"
     "     allow_other       let other users in, as far as the permissions of the parts let them\n"
     "                       (an ordinary user needs user_allow_other in /etc/fuse.conf)\n"
     "     allow_root        let only root in besides the mounting user\n"
@@ -66,6 +67,7 @@ static const char help_text[] =
     "  -V, --version        show the version\n"
     "\n"
     "To unmount: fusermount3 -u MOUNTPOINT\n"
+    "Options for every mount may stand in ~/.config/subcubefs/config, see subcubefs-formats(5).\n"
     "Exit status: 0 mounted, 1 not mounted (the reason is on standard error), 2 wrong usage.\n";
 
 #define READAHEAD_DEFAULT ((size_t)32 << 20)

@@ -42,6 +42,7 @@ static const char documentation[] =
     "one by one as one image OUT."
     "\vBASE is DIR/NAME, as in run/cube for run/cube.subcube.0.image and so on. It may also be one image of a "
     "subcubefs mount (MNT/cube.image): then OUT is the image's name, and the subcubes are read, not the mount.\n\n"
+    "Options for every run may stand in ~/.config/subcubefs/config, see subcubefs-formats(5).\n\n"
     "Status: 0 all images were made, 1 some failed, 2 nothing was done because of how it was called or because an "
     "output exists, 3 no subcube files were found, 4 another subcube-materialize is at work on the "
     "same output or subcubes.";

@@ -1,0 +1,245 @@
+"""Man pages, --help and completion tell of the same options, and of what the programs do."""
+
+import glob
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+import programs
+
+PROGRAMS = {"subcubefs": programs.SUBCUBEFS, "subcube-materialize": programs.MATERIALIZE}
+PAGES = sorted(glob.glob(programs.ROOT + "/man/*.[0-9]"))
+FORMATS = programs.ROOT + "/man/subcubefs-formats.5"
+BASH = programs.ROOT + "/completion/subcubefs.bash"
+ZSH = programs.ROOT + "/completion/_subcubefs"
+
+
+def text_of(path):
+    with open(path) as stream:
+        return stream.read()
+
+
+def help_text(program):
+    done = programs.run([PROGRAMS[program], "--help"])
+    assert done.returncode == 0
+    return done.stdout
+
+
+def helped_options(program):
+    """Those that --help has in its columns, short ones too."""
+    found = set()
+    for line in help_text(program).splitlines():
+        match = re.match(r" +(?:(-\S), +)?(--[a-z-]+)", line)
+        if match:
+            found |= set(filter(None, match.groups()))
+    return found
+
+
+def documented_options(page):
+    found = set()
+    for line in text_of(page).splitlines():
+        if line.startswith(".It Fl"):
+            for name in re.findall(r"Fl (\S+)", line):
+                found.add("-" + name.replace("\\&", ""))
+    return found
+
+
+# ---- --help and man pages ----
+
+def test_there_are_three_pages():
+    assert [os.path.basename(p) for p in PAGES] == ["subcube-materialize.1", "subcubefs-formats.5", "subcubefs.1"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=os.path.basename)
+def test_pages_are_right(page):
+    try:
+        done = programs.run(["mandoc", "-Tlint", "-W", "warning", page])
+    except FileNotFoundError:
+        pytest.skip("mandoc is not installed")
+    assert done.returncode == 0 and done.stdout + done.stderr == "", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_and_the_page_tell_of_the_same_options(program):
+    """An option that is new goes into man/PROGRAM.1 too."""
+    assert documented_options("%s/man/%s.1" % (programs.ROOT, program)) == helped_options(program)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_options_that_are_told_of_exist(program):
+    """getopt knows each of them: one that it does not know is called so."""
+    for option in helped_options(program):
+        done = programs.run([PROGRAMS[program], option + ("=" if option.startswith("--") else "")])
+        assert not re.search("unknown|unrecognized|invalid option", done.stderr), option
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_fits_100_columns(program):
+    assert all(len(line) <= 100 for line in help_text(program).splitlines())
+
+
+def test_references_lead_somewhere():
+    ours = {re.sub(r"\.(\d)$", r" \1", os.path.basename(p)) for p in PAGES}
+    for page in PAGES:
+        for name in re.findall(r"\.Xr (subcube\S* \d)", text_of(page)):
+            assert name in ours, "%s: %s" % (page, name)
+    for program in PROGRAMS:
+        for name, section in re.findall(r"(subcube[a-z-]*)\((\d)\)", help_text(program)):
+            assert "%s %s" % (name, section) in ours
+
+
+def test_the_readme_names_options_that_exist():
+    known = helped_options("subcubefs") | helped_options("subcube-materialize")
+    used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text_of(programs.ROOT + "/README.md")))
+    # Of tools/bench, and of apptainer.
+    assert used - known <= {"--quick", "--fusemount"}
+
+
+# ---- formats ----
+
+def documented_words():
+    found = set()
+    for line in text_of(FORMATS).splitlines():
+        if "Va " in line:
+            found |= set(re.findall(r"[a-z_]+", line.split("Va ", 1)[1]))
+    return found
+
+
+def keys(value, skip=()):
+    if isinstance(value, dict):
+        return {k for k in value if k not in skip}.union(*(keys(v) for v in value.values()))
+    if isinstance(value, list):
+        return set().union(*(keys(v) for v in value))
+    return set()
+
+
+def test_every_key_of_json_is_documented(small):
+    source, _ = small
+    told = [json.loads(programs.materialize(*options, "--json", source + base).stdout)
+            for options, base in ((["--list"], ""), (["--dry-run"], "/cube"))]
+    told += [json.loads(line) for line in programs.materialize("--json", source + "/cube").stdout.splitlines()]
+    assert keys(told) - documented_words() == set()
+
+
+def test_the_configuration_file_is_documented():
+    table = text_of(programs.ROOT + "/common/config.c")
+    known = {}
+    for name, who in re.findall(r'\{ "([a-z-]+)", \w+, (\w+) \}', table):
+        known.setdefault(who, set()).add(name)
+    page = text_of(FORMATS)
+    for who, words in (("BOTH", "both programs"), ("MOUNT", "subcubefs"), ("MATERIALIZE", "subcube-materialize")):
+        line = re.search(r"\.It for %s\n\.Cm (.*)" % words, page).group(1)
+        assert set(re.findall(r"[a-z-]+", line)) == known[who]
+    for name in known["BOTH"] | known["MOUNT"]:
+        assert "--" + name in helped_options("subcubefs")
+    for name in known["BOTH"] | known["MATERIALIZE"]:
+        assert "--" + name in helped_options("subcube-materialize")
+
+
+# ---- completion ----
+
+@pytest.fixture
+def completion_environment(tmp_path):
+    for name in ("cube.subcube.0.image", "cube.subcube.10.psf", "other", "it is"):
+        (tmp_path / "run" / name).mkdir(parents=True)
+    path = ":".join([os.path.dirname(p) for p in PROGRAMS.values()] + [os.environ["PATH"]])
+    return {"cwd": str(tmp_path), "env": dict(os.environ, PATH=path, HOME=str(tmp_path), TERM="xterm")}
+
+
+COMPLETE = """
+source "$0"
+compopt() { :; }
+complete -p subcubefs subcube-materialize >/dev/null || exit 1
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_subcubefs
+[ ${#COMPREPLY[@]} = 0 ] || printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def bash_completes(environment, *words):
+    done = programs.run(["bash", "--norc", "-c", COMPLETE, BASH, *words], **environment)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_bash_completes_every_option(completion_environment, program):
+    found = bash_completes(completion_environment, program, "--")
+    assert {o.rstrip("=") for o in found} == {o for o in helped_options(program) if o.startswith("--")}
+
+
+@pytest.mark.parametrize("words, expected", [
+    (["subcubefs", "--missing", "=", "s"], ["skip"]),
+    (["subcubefs", "--missing", "="], ["blank", "skip", "error"]),
+    (["subcube-materialize", "--progress", "al"], ["always"]),
+    (["subcube-materialize", "-m", "co"], ["copyvirtual"]),
+    (["subcube-materialize", "--nparts", "=", ""], []),
+    (["subcube-materialize", "run/"], ["run/cube", "run/it is", "run/other"]),
+    (["subcube-materialize", "run/cu"], ["run/cube"]),
+    (["subcubefs", "ru"], ["run"]),
+    (["subcubefs", "-o", "allow_other,dir"], ["allow_other,direct_io"]),
+    (["subcube-materialize", "-o", "ru"], ["run"]),
+])
+def test_bash_completes(completion_environment, words, expected):
+    assert bash_completes(completion_environment, *words) == expected
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_completed_values_are_accepted(small, completion_environment, program):
+    for option in [o for o in helped_options(program) if o.startswith("--") and o != "--log"]:
+        for value in bash_completes(completion_environment, program, option, "=", ""):
+            if os.path.exists(os.path.join(completion_environment["cwd"], value)):
+                continue
+            done = programs.run([PROGRAMS[program], "--list", "%s=%s" % (option, value), small[0]])
+            assert done.returncode in (0, 1), "%s=%s: %s" % (option, value, done.stderr)
+
+
+ZPTY = r"""
+zmodload zsh/zpty
+zpty z zsh -f -i
+zpty -w z "PS1=; unsetopt beep; fpath=(${ZSH_COMPLETION:h} \$fpath); autoload -Uz compinit; compinit -u -D"
+zpty -w z 'zmodload zsh/complist; show() { print -r -- "LI""NE<$BUFFER>"; }; zle -N show; bindkey "^X" show; print REA''DY'
+zpty -r z out '*READY*'
+zpty -w -n z "$1"$'\t\x18'
+zpty -r z out '*LINE<*>*' && print -r -- "${${out##*LINE<}%%>*}"
+zpty -d z
+"""
+
+
+@pytest.mark.parametrize("typed, completed", [
+    ("subcubefs --foreg", "subcubefs --foreground "),
+    ("subcubefs --missing=sk", "subcubefs --missing=skip "),
+    ("subcube-materialize --dry", "subcube-materialize --dry-run "),
+    ("subcube-materialize run/cu", "subcube-materialize run/cube "),
+])
+def test_zsh_completes(completion_environment, typed, completed):
+    completion_environment["env"]["ZSH_COMPLETION"] = ZSH
+    try:
+        done = programs.run(["zsh", "-f", "-c", ZPTY, "zsh", typed], **completion_environment)
+    except FileNotFoundError:
+        pytest.skip("zsh is not installed")
+    if "can't open pseudo terminal" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.stdout.strip("\n") == completed, done.stdout + done.stderr
+
+
+# ---- where it goes ----
+
+def test_all_is_installed(tmp_path):
+    done = programs.run(["meson", "install", "-C", programs.BUILD, "--no-rebuild", "--quiet", "--destdir", tmp_path])
+    assert done.returncode == 0, done.stderr
+    installed = glob.glob(str(tmp_path) + "/**", recursive=True)
+    for end in ["/share/man/man1/subcubefs.1", "/share/man/man1/subcube-materialize.1",
+                "/share/man/man5/subcubefs-formats.5", "/share/bash-completion/completions/subcubefs",
+                "/share/bash-completion/completions/subcube-materialize", "/share/zsh/site-functions/_subcubefs"]:
+        assert any(path.endswith(end) for path in installed), end
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_version_is_that_of_the_build(program):
+    version = re.search(r"version: '([^']+)'", text_of(programs.ROOT + "/meson.build")).group(1)
+    assert programs.run([PROGRAMS[program], "--version"]).stdout == "%s %s\n" % (program, version)
+    assert re.search(r"^## %s\b" % re.escape(version), text_of(programs.ROOT + "/CHANGELOG.md"), re.MULTILINE)
