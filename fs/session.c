@@ -122,10 +122,27 @@ int sc_session_new(const struct sc_options *options, const char *name, struct sc
 	return sc_options_usage_error("unknown mount option '%s'", quoted);
 }
 
+/*
+ * libfuse frees what it knows of the mount only when it unmounts, by its path
+ * and with rights that are gone. A device that has ended makes it leave that
+ * out, and a pipe without a reader looks like one.
+ */
+static void make_libfuse_forget(struct fuse_session *fuse)
+{
+	int ends[2];
+	if (fuse_session_fd(fuse) < 0 || pipe2(ends, O_CLOEXEC) < 0)
+		return;
+	close(ends[0]);
+	dup3(ends[1], fuse_session_fd(fuse), O_CLOEXEC);
+	close(ends[1]);
+	fuse_session_unmount(fuse);
+}
+
 void sc_session_free(struct sc_session *session)
 {
 	if (!session)
 		return;
+	make_libfuse_forget(session->fuse);
 	fuse_session_destroy(session->fuse);
 	free(session);
 }

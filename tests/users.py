@@ -8,6 +8,7 @@ is what was mounted.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -72,8 +73,9 @@ class Users:
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix="subcubefs-users-")
         os.chmod(self.directory, 0o755)
-        for name in ("ns", "build"):
+        for name in ("ns", "build", "reports"):
             os.mkdir(self.path(name))
+        os.chmod(self.path("reports"), 0o1777)
         with open("/etc/passwd") as old, open(self.path("passwd"), "w") as new:
             new.write(old.read())
             for name, (uid, gid, _) in IDS.items():
@@ -102,7 +104,9 @@ class Users:
         self.holder.wait()
         self.holder.stdout.close()
         self.holder.stderr.close()
+        reports = self.reports()
         shutil.rmtree(self.directory)
+        assert not reports, "the sanitizer reported:\n" + reports[:6000]
 
     def path(self, *names):
         return os.path.join(self.directory, *names)
@@ -121,7 +125,15 @@ class Users:
     def environment(self, user):
         more = {"HOME": self.path("ns/home/" + user)} if user else {}
         own = {k: v for k, v in os.environ.items() if k not in ("XDG_CACHE_HOME", "XDG_RUNTIME_DIR")}
+        # A sanitizer that cannot write its report ends the program: these users cannot where pytest's user can.
+        for options in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+            own[options] = re.sub("log_path=[^:]*", "log_path=" + self.path("reports/report"), own.get(options, ""))
         return dict(own, **more)
+
+    def reports(self):
+        """What sanitizers reported."""
+        texts = [programs.whole(self.path("reports", name)) for name in sorted(os.listdir(self.path("reports")))]
+        return b"".join(texts).decode(errors="replace")
 
     def run(self, command, user=None, **more):
         """Run in the namespace, as this user or as root."""

@@ -248,6 +248,10 @@ def header_programs(parent):
     return sorted({int(p) for p in found if status(int(p))["Name"] == "confined"})
 
 
+def held(pid):
+    return [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+
+
 @pytest.fixture
 def hanging_header(monkeypatch, tmp_path):
     """A header program that is shut in as the true one is, and then does nothing."""
@@ -264,8 +268,9 @@ def test_the_header_program_has_no_descriptor_of_the_mount_and_dies_with_it(smal
         assert programs.wait_until(lambda: len(header_programs(daemon)) == 2)
         headers = header_programs(daemon)
         for pid in headers:
-            held = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
-            assert len(held) == 3 and not [h for h in held if "fuse" in h or "socket" in h], held
+            # while it starts, it has its libraries open one after the other
+            assert programs.wait_until(lambda: len(held(pid)) == 3), held(pid)
+            assert not [path for path in held(pid) if "fuse" in path or "socket" in path]
         os.kill(daemon, signal.SIGKILL)
         assert programs.wait_until(lambda: not any(alive(p) for p in headers)), "header programs are left"
         for reader in readers:
