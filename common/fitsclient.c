@@ -94,7 +94,10 @@ static int run(const struct sc_source *source, const struct sc_fitsclient_part *
 	if (rc < 0)
 		return rc;
 	sc_autofree char *output = NULL;
-	rc = sc_header_program_run(scratch, "--fits", NULL, 0, SC_HEADERCLIENT_TIME_LIMIT_MS, &output, err);
+	struct sc_header_program *program;
+	rc = sc_header_program_start(scratch, "--fits", &program, err);
+	if (rc == 0)
+		rc = sc_header_program_finish(program, NULL, 0, SC_HEADERCLIENT_TIME_LIMIT_MS, &output, err);
 	if (rc < 0) {
 		name_culprit(scratch_fd, parts, nparts, err);
 		return rc;

@@ -5,19 +5,39 @@
 #include <string.h>
 
 
-/* One run of sc_headerclient_run_within; the request is a TableRecord, as common/casa/header.cc describes it. */
-struct client {
+struct sc_headerclient {
 	struct sc_header_scratch scratch;
+	struct sc_header_program *waiting; /* for a request; NULL: it has had one */
+};
+
+struct sc_headerclient *sc_headerclient_start(void)
+{
+	struct sc_headerclient *client = calloc(1, sizeof(*client));
+	if (!client)
+		return NULL;
+	if (sc_header_scratch_make(&client->scratch, NULL) == 0 &&
+	    sc_header_program_start(&client->scratch, NULL, &client->waiting, NULL) == 0)
+		return client;
+	sc_headerclient_free(client);
+	return NULL;
+}
+
+void sc_headerclient_free(struct sc_headerclient *client)
+{
+	if (!client)
+		return;
+	sc_header_program_abandon(client->waiting);
+	sc_header_scratch_remove(&client->scratch);
+	free(client);
+}
+
+/* One run of sc_headerclient_run_within; the request is a TableRecord, as common/casa/header.cc describes it. */
+struct run {
+	struct sc_headerclient *client;
 	uint8_t *request;
 	size_t request_size;
 	int64_t time_limit_ms;
 };
-
-static void client_cleanup(struct client *client)
-{
-	sc_header_scratch_remove(&client->scratch);
-	free(client->request);
-}
 
 /* The image info without its beams, of which a long cube has one a plane; the caller writes those itself. */
 static int put_image_info(struct sc_record *to, const struct sc_record *imageinfo)
@@ -80,7 +100,7 @@ static int fill_record(struct sc_record *record, const struct sc_header_request 
 	return rc;
 }
 
-static int encode_request(const struct sc_header_request *request, struct client *client, struct sc_error *err)
+static int encode_request(const struct sc_header_request *request, struct run *run, struct sc_error *err)
 {
 	const char *type = pixel_type_name(request->type);
 	if (!type)
@@ -93,7 +113,7 @@ static int encode_request(const struct sc_header_request *request, struct client
 		struct sc_aipsio_writer writer;
 		sc_aipsio_writer_init(&writer);
 		sc_record_encode(record, "TableRecord", &writer);
-		rc = sc_aipsio_writer_finish(&writer, &client->request, &client->request_size);
+		rc = sc_aipsio_writer_finish(&writer, &run->request, &run->request_size);
 	}
 	return rc < 0 ? sc_error_errno(err, rc, "cannot make the header") : 0;
 }
@@ -111,11 +131,14 @@ static char *find_warning(const char *output)
 	return NULL;
 }
 
-static int run_program(const struct client *client, int64_t time_limit_ms, char **ret_warning, struct sc_error *err)
+/* By the program that waits; without one, as for a second run, by one that is started now. */
+static int run_program(const struct run *run, int64_t time_limit_ms, char **ret_warning, struct sc_error *err)
 {
 	sc_autofree char *output = NULL;
-	int rc = sc_header_program_run(&client->scratch, NULL, client->request, client->request_size, time_limit_ms,
-				       &output, err);
+	struct sc_header_program *program = sc_steal_ptr(run->client->waiting);
+	int rc = program ? 0 : sc_header_program_start(&run->client->scratch, NULL, &program, err);
+	if (rc == 0)
+		rc = sc_header_program_finish(program, run->request, run->request_size, time_limit_ms, &output, err);
 	if (rc == 0)
 		*ret_warning = find_warning(output);
 	return rc;
@@ -131,21 +154,16 @@ static int set_warning(char **ret_warning, const char *reason, struct sc_error *
 	return 0;
 }
 
-/*
- * A log table that strangers wrote can do more than be unreadable: casacore may
- * crash on it or never end. So a run with it has half of the time, and when
- * one without it succeeds, the history was the reason and is done without.
- */
 /* Copies the log tables; *ret_skipped says why one of them (the first) is left out. */
-static bool copy_histories(const struct sc_header_request *request, const struct client *client,
+static bool copy_histories(const struct sc_header_request *request, const struct sc_header_scratch *scratch,
 			   struct sc_error *ret_skipped)
 {
 	bool any = false;
 	for (size_t i = 0; i < request->nhistory_parts; i++) {
 		struct sc_error reason = { 0 };
 		bool copied = false;
-		int rc = sc_header_scratch_copy_history(&client->scratch, request->source, request->history_parts[i],
-						        i, &copied, &reason);
+		int rc = sc_header_scratch_copy_history(scratch, request->source, request->history_parts[i], i,
+							&copied, &reason);
 		any |= copied;
 		if (rc < 0 && !ret_skipped->code)
 			*ret_skipped = reason;
@@ -153,48 +171,61 @@ static bool copy_histories(const struct sc_header_request *request, const struct
 	return any;
 }
 
-static int run(const struct sc_header_request *request, const struct client *client, char **ret_warning,
-	       struct sc_error *err)
+/*
+ * A log table that strangers wrote can do more than be unreadable: casacore may
+ * crash on it or never end. So a run with it has half of the time, and when
+ * one without it succeeds, the history was the reason and is done without.
+ */
+static int run_with_history(const struct sc_header_request *request, const struct run *run, char **ret_warning,
+			    struct sc_error *err)
 {
 	struct sc_error skipped = { 0 };
-	int64_t time_limit_ms = client->time_limit_ms;
+	const struct sc_header_scratch *scratch = &run->client->scratch;
+	int64_t time_limit_ms = run->time_limit_ms;
 	int rc;
-	if (copy_histories(request, client, &skipped)) {
+	if (copy_histories(request, scratch, &skipped)) {
 		struct sc_error reason = { 0 };
 		time_limit_ms /= 2;
-		rc = run_program(client, time_limit_ms, ret_warning, &reason);
+		rc = run_program(run, time_limit_ms, ret_warning, &reason);
 		if (rc == 0)
 			return *ret_warning || !skipped.code ? 0 : set_warning(ret_warning, skipped.text, err);
-		rc = sc_header_scratch_reset(&client->scratch, err);
+		rc = sc_header_scratch_reset(scratch, err);
 		if (rc < 0)
 			return rc;
 		skipped = reason;
 	}
-	rc = run_program(client, time_limit_ms, ret_warning, err);
+	rc = run_program(run, time_limit_ms, ret_warning, err);
 	if (rc == 0 && skipped.code)
 		rc = set_warning(ret_warning, skipped.text, err);
 	return rc;
 }
 
-int sc_headerclient_run_within(const struct sc_header_request *request, int64_t time_limit_ms,
-			       struct sc_template *ret_template, struct sc_error *err)
+static int make_template(const struct sc_header_request *request, struct run *run, struct sc_template *ret_template,
+			 struct sc_error *err)
 {
-	__attribute__((cleanup(client_cleanup))) struct client client = { .time_limit_ms = time_limit_ms };
-	int rc = encode_request(request, &client, err);
-	if (rc < 0)
-		return rc;
-	rc = sc_header_scratch_make(&client.scratch, err);
-	if (rc < 0)
-		return rc;
 	sc_autofree char *warning = NULL;
-	rc = run(request, &client, &warning, err);
-	if (rc < 0)
-		return rc;
-	rc = sc_header_scratch_read_image(&client.scratch, ret_template, err);
+	int rc = run_with_history(request, run, &warning, err);
+	if (rc == 0)
+		rc = sc_header_scratch_read_image(&run->client->scratch, ret_template, err);
 	if (rc < 0)
 		return rc;
 	ret_template->warning = sc_steal_ptr(warning);
 	return 0;
+}
+
+int sc_headerclient_run_within(const struct sc_header_request *request, int64_t time_limit_ms,
+			       struct sc_template *ret_template, struct sc_error *err)
+{
+	struct sc_headerclient own = { 0 };
+	struct run run = { .client = request->started ? request->started : &own, .time_limit_ms = time_limit_ms };
+	int rc = encode_request(request, &run, err);
+	if (rc == 0 && !request->started)
+		rc = sc_header_scratch_make(&own.scratch, err);
+	if (rc == 0)
+		rc = make_template(request, &run, ret_template, err);
+	sc_header_scratch_remove(&own.scratch);
+	free(run.request);
+	return rc;
 }
 
 int sc_headerclient_run(const struct sc_header_request *request, struct sc_template *ret_template, struct sc_error *err)

@@ -13,6 +13,13 @@
 #include "record.h"
 #include "source.h"
 
+/* A header program that has been started, to load its libraries while the request is being made. */
+struct sc_headerclient;
+
+/* NULL: it cannot be; sc_headerclient_run without it tries again and says why. To be freed by the thread that started it. */
+struct sc_headerclient *sc_headerclient_start(void);
+void sc_headerclient_free(struct sc_headerclient *client);
+
 struct sc_header_request {
 	int ndim;
 	enum sc_type type; /* of a pixel */
@@ -26,6 +33,7 @@ struct sc_header_request {
 	const char *const *history_parts; /* names of these parts in the source, in order */
 	const char *history_message;
 	double history_time; /* seconds, modified Julian date, UTC: casacore's TIME of a log row */
+	struct sc_headerclient *started; /* by this thread, for this run; NULL: none */
 };
 
 struct sc_template_file {

@@ -22,12 +22,19 @@ struct sc_header_scratch {
 int sc_header_scratch_make(struct sc_header_scratch *scratch, struct sc_error *err);
 void sc_header_scratch_remove(struct sc_header_scratch *scratch);
 
+/* `subcubefs-header [option] SCRATCH`, started; it loads its libraries and waits for a request. */
+struct sc_header_program;
+
+int sc_header_program_start(const struct sc_header_scratch *scratch, const char *option,
+			    struct sc_header_program **ret_program, struct sc_error *err);
+void sc_header_program_abandon(struct sc_header_program *program);
+
 /*
- * Runs `subcubefs-header [option] SCRATCH` with the request as its input. *ret_output, what it wrote to standard
- * output, is the caller's; a failure's error is the program's own line.
+ * Gives it the request as its input, and frees it. *ret_output, what it wrote to standard output, is the caller's; a
+ * failure's error is the program's own line.
  */
-int sc_header_program_run(const struct sc_header_scratch *scratch, const char *option, const void *request,
-			  size_t request_size, int64_t time_limit_ms, char **ret_output, struct sc_error *err);
+int sc_header_program_finish(struct sc_header_program *program, const void *request, size_t request_size,
+			     int64_t time_limit_ms, char **ret_output, struct sc_error *err);
 
 /*
  * Copies the part's log table, or FITS header, to SCRATCH/history/NUMBER. *ret_copied is false when the

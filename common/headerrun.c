@@ -128,32 +128,75 @@ static int check_status(const char *path, struct sc_program_result *result, stru
 	return sc_error_set(err, -EUCLEAN, "cannot make the header: %s", line);
 }
 
-int sc_header_program_run(const struct sc_header_scratch *scratch, const char *option, const void *request,
-			  size_t request_size, int64_t time_limit_ms, char **ret_output, struct sc_error *err)
+struct sc_header_program {
+	char *path;
+	struct environment environment;
+	char *argv[4];
+	struct sc_program program;
+	struct sc_running running;
+};
+
+static void program_free(struct sc_header_program *header)
 {
-	__attribute__((cleanup(environment_cleanup))) struct environment environment = { 0 };
-	sc_autofree char *path = find_program();
-	if (!path || environment_fill(&environment, scratch->path) < 0)
+	environment_cleanup(&header->environment);
+	free(header->path);
+	free(header);
+}
+
+int sc_header_program_start(const struct sc_header_scratch *scratch, const char *option,
+			    struct sc_header_program **ret_program, struct sc_error *err)
+{
+	struct sc_header_program *header = calloc(1, sizeof(*header));
+	if (header)
+		header->path = find_program();
+	if (!header || !header->path || environment_fill(&header->environment, scratch->path) < 0) {
+		if (header)
+			program_free(header);
 		return sc_error_errno(err, -ENOMEM, "cannot run the header program");
-	char *with_option[] = { (char *)SC_HEADER_PROGRAM, (char *)option, scratch->path, NULL };
-	char *without[] = { (char *)SC_HEADER_PROGRAM, scratch->path, NULL };
-	struct sc_program program = {
+	}
+	char **argument = header->argv;
+	*argument++ = (char *)SC_HEADER_PROGRAM;
+	if (option)
+		*argument++ = (char *)option;
+	*argument = scratch->path;
+	header->program = (struct sc_program){
 		.label = "the header program",
-		.path = path,
-		.argv = option ? with_option : without,
-		.environment = environment.entries,
-		.input = request,
-		.input_size = request_size,
-		.time_limit_ms = time_limit_ms,
+		.path = header->path,
+		.argv = header->argv,
+		.environment = header->environment.entries,
 		.output_limit = SC_HEADER_OUTPUT_MAXBYTES,
 	};
-	struct sc_program_result result;
-	int rc = sc_program_run(&program, &result, err);
-	if (rc < 0)
+	int rc = sc_program_start(&header->program, &header->running, err);
+	if (rc < 0) {
+		program_free(header);
 		return rc;
-	rc = check_status(path, &result, err);
-	if (rc == 0)
-		*ret_output = sc_steal_ptr(result.output);
-	sc_program_result_clear(&result);
+	}
+	*ret_program = header;
+	return 0;
+}
+
+void sc_header_program_abandon(struct sc_header_program *header)
+{
+	if (!header)
+		return;
+	sc_program_abandon(&header->running);
+	program_free(header);
+}
+
+int sc_header_program_finish(struct sc_header_program *header, const void *request, size_t request_size,
+			     int64_t time_limit_ms, char **ret_output, struct sc_error *err)
+{
+	struct sc_program_result result;
+	header->program.input = request;
+	header->program.input_size = request_size;
+	header->program.time_limit_ms = time_limit_ms;
+	int rc = sc_program_finish(&header->program, &header->running, &result, err);
+	if (rc == 0) {
+		rc = check_status(header->path, &result, err);
+		if (rc == 0)
+			*ret_output = sc_steal_ptr(result.output);
+		sc_program_result_clear(&result);
+	}
+	program_free(header);
 	return rc;
 }

@@ -7,20 +7,12 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
 /* How often to look after a process that no descriptor stands for. */
 #define SC_PROGRAM_TICK_MS 10
-
-/* One stream of the program's output. */
-struct stream {
-	int fd; /* -1 after its end */
-	char *text;
-	size_t size, limit;
-};
 
 /* The descriptors that become 0, 1 and 2. */
 struct child_ends {
@@ -55,36 +47,22 @@ static int move_above_standard(int *fd)
 	return 0;
 }
 
-/* The input as a file in memory: a pipe would have to be fed while the output is drained. */
-static int open_input(const struct sc_program *program, int *ret_fd)
-{
-	sc_autoclose int fd = memfd_create("subcubefs-input", MFD_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	int rc = sc_io_pwrite_full(fd, program->input, program->input_size, 0);
-	if (rc == 0)
-		rc = move_above_standard(&fd);
-	if (rc < 0)
-		return rc;
-	*ret_fd = sc_steal_fd(&fd);
-	return 0;
-}
-
-static int open_output(int *ret_read_fd, int *ret_write_fd)
+/* A pipe of which end `ours` stays here: 0 for reading, 1 for writing. */
+static int open_pipe(int ours, int *ret_our_fd, int *ret_child_fd)
 {
 	int fds[2];
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	sc_autoclose int read_fd = fds[0];
-	sc_autoclose int write_fd = fds[1];
+	sc_autoclose int our_fd = fds[ours];
+	sc_autoclose int child_fd = fds[!ours];
 	/* Not on both ends: programs do not expect it of theirs. */
-	if (fcntl(read_fd, F_SETFL, O_NONBLOCK) < 0)
+	if (fcntl(our_fd, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	int rc = move_above_standard(&write_fd);
+	int rc = move_above_standard(&child_fd);
 	if (rc < 0)
 		return rc;
-	*ret_read_fd = sc_steal_fd(&read_fd);
-	*ret_write_fd = sc_steal_fd(&write_fd);
+	*ret_our_fd = sc_steal_fd(&our_fd);
+	*ret_child_fd = sc_steal_fd(&child_fd);
 	return 0;
 }
 
@@ -136,20 +114,40 @@ static int spawn(const struct sc_program *program, const struct child_ends *ends
 	return rc;
 }
 
-/* Opens the streams and starts the program, which then has the only copies of the writing ends. */
-static int start(const struct sc_program *program, struct stream streams[2], pid_t *ret_pid)
+/* Opens the streams and starts the program, which then has the only copies of the outputs' writing ends. */
+static int start(const struct sc_program *program, struct sc_running *running)
 {
 	__attribute__((cleanup(child_ends_close))) struct child_ends ends = { { -1, -1, -1 } };
-	int rc = open_input(program, &ends.fds[0]);
+	int rc = open_pipe(1, &running->input_fd, &ends.fds[0]);
 	for (int i = 0; i < 2 && rc == 0; i++)
-		rc = open_output(&streams[i].fd, &ends.fds[1 + i]);
+		rc = open_pipe(0, &running->streams[i].fd, &ends.fds[1 + i]);
 	if (rc == 0)
-		rc = spawn(program, &ends, ret_pid);
+		rc = spawn(program, &ends, &running->pid);
+	if (rc == 0)
+		running->unread_fd = sc_steal_fd(&ends.fds[0]);
 	return rc;
 }
 
+/* Writes of the input what goes in; closes it behind the last byte. */
+static int feed(struct sc_running *running, const struct sc_program *program, size_t *fed)
+{
+	while (running->input_fd >= 0 && *fed < program->input_size) {
+		ssize_t put =
+		    write(running->input_fd, (const char *)program->input + *fed, program->input_size - *fed);
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		*fed += (size_t)put;
+	}
+	if (running->input_fd >= 0)
+		close(running->input_fd);
+	running->input_fd = -1;
+	return 0;
+}
+
 /* Reads what is there. -EMSGSIZE when it is more than the limit. */
-static int stream_drain(struct stream *stream)
+static int stream_drain(struct sc_program_stream *stream)
 {
 	while (stream->fd >= 0) {
 		char chunk[4096];
@@ -173,13 +171,14 @@ static int stream_drain(struct stream *stream)
 	return 0;
 }
 
-static int wait_for_events(int pidfd, const struct stream streams[2], int64_t left_ms)
+static int wait_for_events(const struct sc_running *running, int64_t left_ms)
 {
-	struct pollfd polled[3] = { { .fd = pidfd, .events = POLLIN },
-				    { .fd = streams[0].fd, .events = POLLIN },
-				    { .fd = streams[1].fd, .events = POLLIN } };
+	struct pollfd polled[] = { { .fd = running->pidfd, .events = POLLIN },
+				   { .fd = running->input_fd, .events = POLLOUT },
+				   { .fd = running->streams[0].fd, .events = POLLIN },
+				   { .fd = running->streams[1].fd, .events = POLLIN } };
 	int64_t timeout_ms = left_ms > 60000 ? 60000 : left_ms;
-	if (pidfd < 0 && timeout_ms > SC_PROGRAM_TICK_MS)
+	if (running->pidfd < 0 && timeout_ms > SC_PROGRAM_TICK_MS)
 		timeout_ms = SC_PROGRAM_TICK_MS;
 	if (poll(polled, SC_COUNT_OF(polled), (int)timeout_ms) < 0 && errno != EINTR)
 		return -errno;
@@ -187,18 +186,18 @@ static int wait_for_events(int pidfd, const struct stream streams[2], int64_t le
 }
 
 /* Collects the output until the process has ended; -ETIMEDOUT, -EMSGSIZE or another error while it still runs. */
-static int collect(const struct sc_program *program, pid_t pid, int pidfd, struct stream streams[2], int *ret_status,
-		   bool *ret_reaped)
+static int collect(const struct sc_program *program, struct sc_running *running, int *ret_status, bool *ret_reaped)
 {
 	int64_t deadline_ms = now_ms() + program->time_limit_ms;
+	size_t fed = 0;
 	for (;;) {
 		/* First asked whether it has ended, then read: so all that it wrote is there to be read. */
-		pid_t ended = waitpid(pid, ret_status, WNOHANG);
+		pid_t ended = waitpid(running->pid, ret_status, WNOHANG);
 		*ret_reaped = ended != 0;
 		if (ended < 0)
 			return -errno;
 		for (int i = 0; i < 2; i++) {
-			int rc = stream_drain(&streams[i]);
+			int rc = stream_drain(&running->streams[i]);
 			if (rc < 0)
 				return rc;
 		}
@@ -207,7 +206,9 @@ static int collect(const struct sc_program *program, pid_t pid, int pidfd, struc
 		int64_t left_ms = deadline_ms - now_ms();
 		if (left_ms <= 0)
 			return -ETIMEDOUT;
-		int rc = wait_for_events(pidfd, streams, left_ms);
+		int rc = feed(running, program, &fed);
+		if (rc == 0)
+			rc = wait_for_events(running, left_ms);
 		if (rc < 0)
 			return rc;
 	}
@@ -239,42 +240,66 @@ static int describe(const struct sc_program *program, int code, struct sc_error 
 	}
 }
 
-static int run(const struct sc_program *program, struct stream streams[2], int *ret_status, struct sc_error *err)
+/* Closes what is open; the texts stay. */
+static void close_ends(struct sc_running *running)
 {
-	pid_t pid;
-	int rc = start(program, streams, &pid);
-	if (rc < 0)
-		return sc_error_errno(err, rc, "%s %s: cannot run", program->label, program->path);
-	/* Kernels before 5.3 and some containers have none; then we look every few milliseconds. */
-	sc_autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	bool reaped = false;
-	rc = collect(program, pid, pidfd, streams, ret_status, &reaped);
-	if (rc < 0 && !reaped)
-		kill_group(pid);
-	return rc < 0 ? describe(program, rc, err) : 0;
+	int *fds[] = { &running->pidfd, &running->input_fd, &running->unread_fd, &running->streams[0].fd,
+		       &running->streams[1].fd };
+	for (size_t i = 0; i < SC_COUNT_OF(fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
 }
 
-int sc_program_run(const struct sc_program *program, struct sc_program_result *ret_result, struct sc_error *err)
+static void clear(struct sc_running *running)
 {
-	struct stream streams[2] = { { .fd = -1, .limit = program->output_limit },
-				     { .fd = -1, .limit = program->output_limit } };
-	int status = 0, rc = 0;
+	close_ends(running);
+	for (int i = 0; i < 2; i++)
+		free(running->streams[i].text);
+}
+
+int sc_program_start(const struct sc_program *program, struct sc_running *ret_running, struct sc_error *err)
+{
+	const struct sc_program_stream none = { .fd = -1, .limit = program->output_limit };
+	struct sc_running running = { .pidfd = -1, .input_fd = -1, .unread_fd = -1, .streams = { none, none } };
+	int rc = 0;
 	for (int i = 0; i < 2 && rc == 0; i++) {
-		streams[i].text = calloc(1, program->output_limit + 1);
-		if (!streams[i].text)
-			rc = sc_error_errno(err, -ENOMEM, "%s: cannot run", program->label);
+		running.streams[i].text = calloc(1, program->output_limit + 1);
+		if (!running.streams[i].text)
+			rc = -ENOMEM;
 	}
 	if (rc == 0)
-		rc = run(program, streams, &status, err);
-	for (int i = 0; i < 2; i++)
-		if (streams[i].fd >= 0)
-			close(streams[i].fd);
-	struct sc_program_result result = { status, streams[0].text, streams[1].text };
+		rc = start(program, &running);
 	if (rc < 0) {
-		sc_program_result_clear(&result);
-		return rc;
+		clear(&running);
+		return sc_error_errno(err, rc, "%s %s: cannot run", program->label, program->path);
 	}
-	*ret_result = result;
+	/* Kernels before 5.3 and some containers have none; then we look every few milliseconds. */
+	running.pidfd = (int)syscall(SYS_pidfd_open, running.pid, 0);
+	*ret_running = running;
+	return 0;
+}
+
+void sc_program_abandon(struct sc_running *running)
+{
+	kill_group(running->pid);
+	clear(running);
+}
+
+int sc_program_finish(const struct sc_program *program, struct sc_running *running,
+		      struct sc_program_result *ret_result, struct sc_error *err)
+{
+	bool reaped = false;
+	int status = 0, rc = collect(program, running, &status, &reaped);
+	if (rc < 0 && !reaped)
+		kill_group(running->pid);
+	if (rc < 0) {
+		clear(running);
+		return describe(program, rc, err);
+	}
+	close_ends(running);
+	*ret_result = (struct sc_program_result){ status, running->streams[0].text, running->streams[1].text };
 	return 0;
 }
 

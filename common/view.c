@@ -153,7 +153,7 @@ static void forget_history(struct sc_view *view)
 }
 
 static int make_tables(struct sc_view *view, const struct sc_header *header, const struct sc_view_options *options,
-		       struct sc_error *err)
+		       struct sc_headerclient *client, struct sc_error *err)
 {
 	char message[1024];
 	snprintf(message, sizeof(message), "subcubefs %s: %zu parts concatenated along pixel axis %d, %s to %s",
@@ -175,6 +175,7 @@ static int make_tables(struct sc_view *view, const struct sc_header *header, con
 		.history_parts = histories,
 		.history_message = message,
 		.history_time = (double)view->files.newest_ns * 1e-9 + MJD_OF_UNIX_EPOCH * 86400,
+		.started = client,
 	};
 	struct sc_template files = { 0 };
 	struct sc_viewtables tables;
@@ -196,8 +197,8 @@ static int make_tables(struct sc_view *view, const struct sc_header *header, con
 	return rc;
 }
 
-static int read_and_build(struct sc_view *view, const struct sc_product *product, const struct sc_view_options *options,
-			  struct sc_error *err)
+static int build_by(struct sc_headerclient *client, struct sc_view *view, const struct sc_product *product,
+		    const struct sc_view_options *options, struct sc_error *err)
 {
 	struct sc_header header;
 	int rc = sc_assemble(view, product, options, &header, err);
@@ -205,10 +206,20 @@ static int read_and_build(struct sc_view *view, const struct sc_product *product
 		return rc;
 	rc = choose_tiles(view, &options->tiling, err);
 	if (rc == 0)
-		rc = make_tables(view, &header, options, err);
+		rc = make_tables(view, &header, options, client, err);
 	if (rc == 0 && options->keep_miscinfo)
 		view->miscinfo = sc_steal_ptr(header.miscinfo);
 	sc_header_clear(&header);
+	return rc;
+}
+
+/* While the parts are read, the header program loads its libraries. */
+static int read_and_build(struct sc_view *view, const struct sc_product *product, const struct sc_view_options *options,
+			  struct sc_error *err)
+{
+	struct sc_headerclient *client = sc_headerclient_start();
+	int rc = build_by(client, view, product, options, err);
+	sc_headerclient_free(client);
 	return rc;
 }
 
