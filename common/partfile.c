@@ -151,7 +151,10 @@ int sc_partfile_check(const struct sc_partfile *file, int fd, bool ask, struct s
 	if (code == 0)
 		return check_id(file, &now, err);
 	int rc = path_of(file, path, err);
-	return rc < 0 ? rc : sc_error_errno(err, as_answer(code), "%s: cannot stat", path);
+	if (rc < 0)
+		return rc;
+	sc_error_errno(err, code, "%s: cannot stat", path);
+	return as_answer(code);
 }
 
 int sc_partfile_unreadable(const struct sc_partfile *file, int code, uint64_t offset, size_t count,

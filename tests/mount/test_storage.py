@@ -1,0 +1,280 @@
+"""Storage that fails, cuts short, hangs or goes away under a mount: what a reader gets is right, or an error whose part the log names."""
+
+import errno
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import programs
+import synth
+
+PIXELS, MASK = "table.f0_TSM0", "mask0/table.f0_TSM0"
+OPTIONS = ("--no-cache", "--readahead=0", "-o", "direct_io")
+
+
+def family(directory, base):
+    parts = synth.run([2, 1], ny=10, nx=12, masks=True)
+    synth.build(directory, parts, base=base)
+    programs.age(directory)
+
+
+def copies(directory, first, count):
+    """More families like the first; equal but for their names."""
+    names = ["copy%03d" % i for i in range(count)]
+    for name in names:
+        for entry in os.listdir(directory):
+            if entry.startswith(first + "."):
+                shutil.copytree(os.path.join(directory, entry), os.path.join(directory, name + entry[len(first):]))
+    return names
+
+
+def files_of(view):
+    """Everything in the view but its history; an OSError when any of it cannot be had."""
+    return {name: data for name, data in programs.tree(view).items() if not name.startswith("logtable/")}
+
+
+def named(log, base):
+    """Whether the log has an error about a part of the family, or about what its header is made with."""
+    return any("error: %s.image" % base in line and re.search(r"%s\.subcube\.\d" % base, line) for line in log.splitlines())
+
+
+@pytest.fixture
+def wanted(tmp_path, mount):
+    """What the view of a family has, by a mount of storage that works."""
+    def get(source, base):
+        with mount(source, *OPTIONS) as mnt:
+            return files_of(mnt.view(base + ".image"))
+    return get
+
+
+def every_request(storage, action, numbers, views, look):
+    """look(view) with one request failing, of these `numbers`, until there are none; yields the view and what came."""
+    for number, view in zip(numbers, views):
+        rule = storage.rule("*", "*", action, skip=number, count=1)
+        try:
+            got = look(view)
+        except OSError as error:
+            got = error
+        fired = storage.stats(rule).fired
+        storage.clear(rule)
+        if not fired:
+            return
+        yield view, got
+    pytest.fail("requests number %s were not all" % list(numbers))
+
+
+def count_requests(storage, view, look):
+    rule = storage.rule("*", "*", "pass")
+    look(view)
+    matched = storage.stats(rule).matched
+    storage.clear(rule)
+    return matched
+
+
+ACTIONS = ("errno=EIO", "errno=ENOENT", "errno=EACCES", "errno=ENOTCONN", "errno=ESTALE", "short=3", "eof=2", "size=9")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("action", ACTIONS)
+def test_each_request_of_a_header_and_of_pixels_fails_in_turn(tmp_path, mount, faultfs, wanted, record_fault, action):
+    directory = tmp_path / "directory"
+    family(str(directory), "cube")
+    storage = faultfs(directory)
+
+    def header(view):
+        return programs.whole(os.path.join(view, "table.dat"))
+
+    def pixels(view):
+        return [programs.whole(os.path.join(view, name)) for name in (PIXELS, MASK)]
+    with mount(storage.path, *OPTIONS) as mnt:
+        requests = count_requests(storage, mnt.view("cube.image"), header)
+        requests = max(requests, count_requests(storage, mnt.view("cube.image"), pixels))
+    # All actions together hit each request; under tools/soak each of them does.
+    step = 1 if os.environ.get("SC_SOAK_SECONDS") else len(ACTIONS)
+    numbers = range(ACTIONS.index(action) % step, requests + 20 + step, step)
+    names = copies(directory, "cube", len(numbers))
+    tables = wanted(directory, names[0])
+    tried, wrong = 0, []
+    with mount(storage.path, *OPTIONS) as mnt:
+        for look, right in ((header, tables["table.dat"]), (pixels, [tables[PIXELS], tables[MASK]])):
+            for view, got in every_request(storage, action, numbers, [mnt.view(n + ".image") for n in names], look):
+                base = os.path.basename(view)[:-len(".image")]
+                tried += 1
+                if isinstance(got, OSError):
+                    if got.errno not in (errno.EIO, errno.ESTALE) or not named(mnt.log(), base):
+                        wrong.append("%s: %s, which the log does not explain" % (base, got))
+                elif got != right:
+                    wrong.append("%s: other bytes" % base)
+            assert programs.wait_until(lambda: looks_right(mnt, names, tables)), "no later look was right"
+    assert not wrong, "\n".join(wrong[:10] + mnt.log().splitlines()[-10:])
+    record_fault("Source", "a request for a header or for pixels fails, each in turn: %s" % action, tried, len(wrong))
+
+
+def looks_right(mnt, names, tables):
+    """Every view as from storage that works; one that failed is tried again a while later."""
+    try:
+        return all(files_of(mnt.view(n + ".image")) == tables for n in names)
+    except OSError:
+        time.sleep(0.3)
+        return False
+
+
+def test_storage_that_goes_away(tmp_path, mount, faultfs, record_fault):
+    """As a network file system: ENOTCONN for all that is open and all that is not. The mount itself is well."""
+    directory = tmp_path / "directory"
+    family(str(directory), "cube")
+    family(str(directory), "other")
+    storage = faultfs(directory)
+    with mount(storage.path, *OPTIONS) as mnt:
+        assert files_of(mnt.view("cube.image"))
+        storage.kill()
+        tried = 0
+        for path in (mnt.view("cube.image", PIXELS), mnt.view("cube.image", MASK), mnt.view("other.image", "table.dat")):
+            with pytest.raises(OSError) as caught:
+                programs.whole(path)
+            assert caught.value.errno == errno.EIO
+            tried += 1
+        assert programs.whole(mnt.view("cube.image", "table.dat"))
+        assert sorted(os.listdir(mnt.path)) == ["cube.image", "other.image"]
+        programs.assert_message(mnt.log(), ["cube.subcube.0.image/table.f0_TSM0", os.strerror(errno.ENOTCONN)])
+    record_fault("Source", "reads after the storage went away", tried)
+
+
+def test_a_part_that_is_replaced_while_its_header_is_read(tmp_path, mount, faultfs, record_fault):
+    """Its header files are opened one after another: all are of one part."""
+    directory = tmp_path / "directory"
+    family(str(directory), "cube")
+    part = str(directory / "cube.subcube.0.image")
+    storage, tried = faultfs(directory), 0
+    for number, file in enumerate(("table.f0", PIXELS, "mask0/table.dat", "mask0/table.f0")):
+        other = synth.run([2], ny=10, nx=12, masks=True, object="another%d" % number)
+        other[0].pixels += 1 + number
+        [new] = synth.build(str(tmp_path / ("new%d" % number)), other)
+        programs.age(new)
+        operation = "open" if file == PIXELS else "read"
+        rule = storage.rule(operation, "cube.subcube.0.image/" + file, "hang", count=1)
+        with mount(storage.path, *OPTIONS) as mnt:
+            got = []
+            thread = threading.Thread(target=lambda: got.append(files_of(mnt.view("cube.image"))))
+            thread.start()
+            assert programs.wait_until(lambda: storage.stats(rule).held == 1)
+            shutil.move(part, str(tmp_path / ("old%d" % number)))
+            shutil.move(new, part)
+            storage.clear(rule)
+            thread.join(programs.START_S)
+            assert got and other[0].object.encode() in got[0]["table.dat"]
+            assert got[0][PIXELS].startswith(other[0].pixels.tobytes())
+        tried += 1
+    record_fault("Source", "a part replaced while its header is read", tried)
+
+
+# --- storage that does not answer ---
+
+READ = "import os, sys; fd = os.open(sys.argv[1], os.O_RDONLY); sys.stdout.buffer.write(os.pread(fd, 4000, int(sys.argv[2])))"
+
+
+def start_reader(path, offset=0):
+    return subprocess.Popen([sys.executable, "-c", READ, path, str(offset)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+HUNG = 12
+
+
+@pytest.fixture
+def hanging(tmp_path, mount, faultfs):
+    """A mount; reads of part 0's pixels and of the header of "other" never end."""
+    directory = tmp_path / "directory"
+    for base in ("cube", "other", "third"):
+        family(str(directory), base)
+    storage = faultfs(directory)
+    mnt = mount(storage.path, "--no-cache", "-o", "direct_io")
+    return storage, mnt
+
+
+def hang(storage, mnt):
+    """Readers that hang: of pixels, and of a header."""
+    assert files_of(mnt.view("cube.image"))
+    rule = storage.rule("read", "cube.subcube.0.image/" + PIXELS, "hang")
+    header = storage.rule("read", "other.subcube.1.image/table.dat", "hang")
+    readers = [start_reader(mnt.view("cube.image", PIXELS)) for _ in range(HUNG)]
+    readers += [start_reader(mnt.view("other.image", "table.dat")) for _ in range(HUNG)]
+    assert programs.wait_until(lambda: storage.stats(rule).held == HUNG and storage.stats(header).held >= 1)
+    return readers
+
+
+def test_who_hangs_hangs_alone(hanging, record_fault):
+    storage, mnt = hanging
+    with mnt:
+        readers = hang(storage, mnt)
+        behind = 2 * 10 * 12 * 4
+        done = subprocess.run([sys.executable, "-c", READ, mnt.view("cube.image", PIXELS), str(behind)],
+                              stdout=subprocess.PIPE, timeout=programs.START_S)
+        assert len(done.stdout) > 0 and done.returncode == 0
+        assert files_of(mnt.view("third.image"))
+        assert programs.whole(mnt.view("cube.image", MASK))
+        assert sorted(os.listdir(mnt.path)) == ["cube.image", "other.image", "third.image"]
+        assert all(reader.poll() is None for reader in readers)
+        storage.clear()
+        right = programs.whole(mnt.view("cube.image", PIXELS))[:4000]
+        table = programs.whole(mnt.view("other.image", "table.dat"))[:4000]
+        wrong = sum(r.communicate(timeout=programs.START_S)[0] != (right if i < HUNG else table)
+                    for i, r in enumerate(readers))
+    record_fault("Source", "reads that hang, others going on", len(readers), wrong)
+
+
+def test_a_mount_with_hung_reads_ends(hanging, record_fault):
+    """By a signal, within five seconds; who hung gets an error. What the storage never answers is waited for by nobody."""
+    storage, mnt = hanging
+    mnt.__enter__()
+    readers = hang(storage, mnt)
+    [pid] = mnt.pids()
+    begun = time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    assert programs.wait_until(lambda: not programs.mountinfo(mnt.path))
+    for reader in readers:
+        assert reader.wait(programs.STOP_S) != 0
+    took = time.monotonic() - begun
+    assert took < 5 + 2, "it took %.1f s" % took     # and some for a busy machine
+    storage.clear()
+    mnt.assert_gone()
+    record_fault("Processes", "a mount with hung reads ends on SIGTERM, and its readers with an error", len(readers))
+
+
+def test_the_daemon_killed_under_readers(hanging, record_fault):
+    storage, mnt = hanging
+    mnt.__enter__()
+    readers = hang(storage, mnt)
+    fd = os.open(mnt.view("cube.image", PIXELS), os.O_RDONLY)
+    [pid] = mnt.pids()
+    os.kill(pid, signal.SIGKILL)
+    storage.clear()     # a process that waits for storage can be killed when that answers
+    for reader in readers:
+        assert reader.wait(programs.STOP_S) != 0
+    for call in (lambda: os.pread(fd, 10, 0), lambda: os.listdir(mnt.path), lambda: os.stat(mnt.view("third.image"))):
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.errno == errno.ENOTCONN
+    assert not header_programs(pid)
+    programs.run(["fusermount3", "-uz", mnt.path])
+    record_fault("Processes", "readers under a daemon that is killed", len(readers) + 3)
+
+
+def header_programs(parent):
+    """Ids of the header programs that a daemon has left."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid) as stream:
+                name, _, rest = stream.read().partition("(")[2].rpartition(")")
+        except OSError:
+            continue
+        if name.startswith("subcubefs-heade") and int(rest.split()[1]) == parent:
+            found.append(int(pid))
+    return found
