@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <pthread.h>
 
-#define NBUCKETS 1024 /* caches hold some hundred entries */
+#define BUCKET_BITS 12 /* caches hold some thousand entries */
 
 /* Values that are being made at one time; whoever finds no place makes one that another may make too. */
 #define NCLAIMS 128
@@ -16,7 +16,7 @@ struct sc_cache {
 	pthread_cond_t claim_ended;
 	unsigned nclaims;
 	struct sc_cache_key claims[NCLAIMS];
-	struct sc_cache_entry *buckets[NBUCKETS];
+	struct sc_cache_entry *buckets[1 << BUCKET_BITS];
 };
 
 struct sc_cache *sc_cache_new(size_t most, void (*drop)(void *value))
@@ -35,7 +35,7 @@ static struct sc_cache_entry **bucket_of(struct sc_cache *cache, const struct sc
 {
 	/* Numbers are consecutive: multiply by 2^64 / golden ratio and keep the high bits. */
 	uint64_t mixed = key->number ^ ((uint64_t)(uintptr_t)key->view << 7) ^ ((uint64_t)key->node << 56);
-	return &cache->buckets[mixed * 0x9e3779b97f4a7c15u >> 54];
+	return &cache->buckets[mixed * 0x9e3779b97f4a7c15u >> (64 - BUCKET_BITS)];
 }
 
 static bool same_key(const struct sc_cache_key *a, const struct sc_cache_key *b)

@@ -30,6 +30,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+/* Parts that are kept open, where that is permitted: a spectrum through as many opens none when it is read again. */
+#define MAX_FILES 4096
+
 #define CACHE_BYTES ((size_t)64 << 20)
 
 /* What is being read ahead when the mount has ended cannot hold up the program for longer. */
@@ -65,7 +68,7 @@ static size_t choose_max_files(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	rlim_t half = limit.rlim_cur / 2;
-	return half < 16 ? 16 : half > 256 ? 256 : (size_t)half;
+	return half < 16 ? 16 : half > MAX_FILES ? MAX_FILES : (size_t)half;
 }
 
 static int open_log(const struct sc_options *options, struct sc_error *err)
