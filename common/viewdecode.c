@@ -147,6 +147,22 @@ static void check_mask(struct decoder *decoder)
 		bad(decoder, "a mask of the image's shape");
 }
 
+/* Whether all bytes that a slab of `count` channels has are where a file can have some. */
+static bool lies_in_a_file(const struct sc_layout *layout, const struct sc_storage *storage, int64_t count)
+{
+	bool is_plain = storage->coding.kind == SC_CODING_PLAIN, overflow = false;
+	uint64_t tile_bits = is_plain ? layout->bits : sc_coding_bits(&storage->coding), ntiles = 1, bytes, end;
+	for (int i = 0; i < layout->ndim; i++) {
+		int64_t length = i == layout->axis ? count : layout->shape[i];
+		uint64_t across = (uint64_t)((length - 1) / storage->tile[i] + 1);
+		overflow |= __builtin_mul_overflow(tile_bits, (uint64_t)storage->tile[i], &tile_bits);
+		overflow |= __builtin_mul_overflow(ntiles, across, &ntiles);
+	}
+	overflow |= __builtin_mul_overflow(ntiles, (tile_bits - 1) / 8 + 1, &bytes);
+	overflow |= __builtin_add_overflow(bytes, storage->offset_bytes, &end);
+	return !overflow && end <= INT64_MAX;
+}
+
 static void add_slab(struct decoder *decoder, struct sc_layout *layout, int64_t count, uint32_t storage, bool may_fill)
 {
 	struct sc_aipsio_reader *reader = &decoder->reader;
@@ -154,6 +170,8 @@ static void add_slab(struct decoder *decoder, struct sc_layout *layout, int64_t 
 		return;
 	if (sc_storage_is_fill(storage) ? !may_fill : storage >= layout->nstorages)
 		bad(decoder, "a storage of the array");
+	else if (!sc_storage_is_fill(storage) && !lies_in_a_file(layout, &layout->storages[storage], count))
+		bad(decoder, "pixels that a file can have");
 	else if (sc_layout_add_slab(layout, count, storage, NULL) < 0)
 		bad(decoder, "fewer channels");
 }

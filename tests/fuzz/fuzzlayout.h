@@ -44,11 +44,21 @@ static inline void fuzz_check_piece(const struct sc_layout *layout, const struct
 static inline void fuzz_gather(const struct sc_layout *layout, uint64_t tile)
 {
 	struct sc_error err = { 0 };
+	int64_t first[SC_MAXDIM], count[SC_MAXDIM];
+	uint8_t window[256];
+	const struct sc_gather_source source = { .read = fuzz_gather_read,
+						 .context = (void *)layout,
+						 .window = window,
+						 .window_bytes = sizeof(window),
+						 .run_bytes = 16 };
 	if (layout->tile_bytes > FUZZ_TILE_BYTES)
 		return;
 	sc_autofree uint8_t *bytes = malloc(layout->tile_bytes);
 	fuzz_require(bytes);
-	sc_gather_tile(layout, tile, bytes, fuzz_gather_read, (void *)layout, &err);
+	sc_layout_tile_indices(layout, tile, first);
+	for (int i = 0; i < layout->ndim; i++)
+		count[i] = 1;
+	fuzz_require(sc_gather_tiles(layout, first, count, bytes, &source, &err) == 0);
 }
 
 /* Pieces follow each other without a gap, in a few places of the file. */
