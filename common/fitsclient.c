@@ -97,7 +97,7 @@ static int run(const struct sc_source *source, const struct sc_fitsclient_part *
 	struct sc_header_program *program;
 	rc = sc_header_program_start(scratch, "--fits", &program, err);
 	if (rc == 0)
-		rc = sc_header_program_finish(program, NULL, 0, SC_HEADERCLIENT_TIME_LIMIT_MS, &output, err);
+		rc = sc_header_program_finish(program, NULL, 0, sc_header_time_limit_ms(), &output, err);
 	if (rc < 0) {
 		name_culprit(scratch_fd, parts, nparts, err);
 		return rc;

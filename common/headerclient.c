@@ -230,5 +230,5 @@ int sc_headerclient_run_within(const struct sc_header_request *request, int64_t 
 
 int sc_headerclient_run(const struct sc_header_request *request, struct sc_template *ret_template, struct sc_error *err)
 {
-	return sc_headerclient_run_within(request, SC_HEADERCLIENT_TIME_LIMIT_MS, ret_template, err);
+	return sc_headerclient_run_within(request, sc_header_time_limit_ms(), ret_template, err);
 }

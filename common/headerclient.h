@@ -50,7 +50,7 @@ struct sc_template {
 
 /*
  * Where the header program is: beside the running program in a build tree, else
- * in libexec. The environment's SUBCUBEFS_HEADER overrides it.
+ * in libexec. The environment's SUBCUBEFS_HEADER overrides it, and SUBCUBEFS_HEADER_SECONDS the time limit of 60 s.
  */
 int sc_headerclient_run(const struct sc_header_request *request, struct sc_template *ret_template,
 			struct sc_error *err);

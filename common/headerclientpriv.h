@@ -8,7 +8,8 @@
 
 #include "headerclient.h"
 
-#define SC_HEADERCLIENT_TIME_LIMIT_MS 60000
+/* How long a header may take, that of a family with a damaged history included; see headerclient.h. */
+int64_t sc_header_time_limit_ms(void);
 
 /* sc_headerclient_run with another time limit. */
 int sc_headerclient_run_within(const struct sc_header_request *request, int64_t time_limit_ms,

@@ -10,6 +10,7 @@
 
 #define SC_HEADER_OUTPUT_MAXBYTES ((size_t)65536)
 #define SC_HEADER_PROGRAM "subcubefs-header"
+#define TIME_LIMIT_MS 60000
 
 /* DIR/below when the running program is DIR/NAME and that file can be run; NULL otherwise. */
 static char *beside_this_program(const char *below)
@@ -49,6 +50,13 @@ static char *find_program(void)
 			return path;
 	}
 	return strdup(SC_LIBEXEC_DIR "/" SC_HEADER_PROGRAM);
+}
+
+int64_t sc_header_time_limit_ms(void)
+{
+	const char *given = secure_getenv("SUBCUBEFS_HEADER_SECONDS");
+	double seconds = given ? atof(given) : 0;
+	return seconds > 0 && seconds < 1e6 ? (int64_t)(seconds * 1000) : TIME_LIMIT_MS;
 }
 
 /*

@@ -253,6 +253,8 @@ def test_the_daemon_killed_under_readers(hanging, record_fault):
     readers = hang(storage, mnt)
     fd = os.open(mnt.view("cube.image", PIXELS), os.O_RDONLY)
     [pid] = mnt.pids()
+    headers = header_programs(pid)
+    assert headers      # of the view whose header hangs; it waits for a request
     os.kill(pid, signal.SIGKILL)
     storage.clear()     # a process that waits for storage can be killed when that answers
     for reader in readers:
@@ -261,13 +263,13 @@ def test_the_daemon_killed_under_readers(hanging, record_fault):
         with pytest.raises(OSError) as caught:
             call()
         assert caught.value.errno == errno.ENOTCONN
-    assert not header_programs(pid)
+    assert programs.wait_until(lambda: not any(os.path.exists("/proc/%d" % header) for header in headers))
     programs.run(["fusermount3", "-uz", mnt.path])
     record_fault("Processes", "readers under a daemon that is killed", len(readers) + 3)
 
 
 def header_programs(parent):
-    """Ids of the header programs that a daemon has left."""
+    """Ids of the header programs of a daemon."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
