@@ -298,14 +298,17 @@ static int parse_name(const char *name, size_t length, size_t number, const char
 	enum sc_imageconcat_place place = SC_IMAGECONCAT_PLAIN;
 	if (ndots > 0) {
 		place = ndots == 1 ? SC_IMAGECONCAT_BESIDE : SC_IMAGECONCAT_INSIDE;
-		rest += strspn(rest, "/");
+		/* What is left names something in that directory: it must not look like the start of another place. */
+		while (rest[0] == '/' || (rest[0] == '.' && rest[1] == '/'))
+			rest++;
 	} else if (rest[0] == '/') {
 		place = SC_IMAGECONCAT_ABSOLUTE;
 	}
 	size_t rest_length = strlen(rest);
 	while (rest_length > 0 && rest[rest_length - 1] == '/')
 		rest_length--;
-	if (rest_length == 0 || strcmp(rest, ".") == 0 || leads_out(rest))
+	bool is_dot = rest_length == 1 && rest[0] == '.';
+	if (rest_length == 0 || is_dot || leads_out(rest))
 		return sc_error_set(err, -EUCLEAN, "%s: image %zu has the name %s, expected one without \"..\"", label,
 				    number, length > 0 ? name : "\"\"");
 	char *path = strndup(rest, rest_length);

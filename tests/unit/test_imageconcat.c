@@ -163,6 +163,7 @@ static void names_are_understood_as_casacore_does(void **state)
 	} cases[] = {
 		{ "././x", "x", SC_IMAGECONCAT_INSIDE },       { "./././x/", "x", SC_IMAGECONCAT_INSIDE },
 		{ "./x", "x", SC_IMAGECONCAT_BESIDE },         { ".//x", "x", SC_IMAGECONCAT_BESIDE },
+		{ ".//./x", "x", SC_IMAGECONCAT_BESIDE },      { "././/././/x", "x", SC_IMAGECONCAT_INSIDE },
 		{ "/a/x//", "/a/x", SC_IMAGECONCAT_ABSOLUTE }, { "x", "x", SC_IMAGECONCAT_PLAIN },
 		{ ".x", ".x", SC_IMAGECONCAT_PLAIN },          { "..x/y..", "..x/y..", SC_IMAGECONCAT_PLAIN },
 	};
@@ -192,6 +193,8 @@ static void hostile_catalogs_are_refused(void **state)
 		"[\".\"]",
 		"[\"./\"]",
 		"[\"././\"]",
+		"[\".//./\"]",
+		"[\"././/.\"]",
 		"[\"/\"]",
 		"[\"..\"]",
 		"[\"./../x\"]",
