@@ -67,22 +67,20 @@ uint64_t sc_image_bytes_needed(const struct sc_image *image)
 	return bytes;
 }
 
-/* The output's name without the extension. */
-static int journal_base(const struct sc_image *image, char **ret_base)
+char *sc_image_base(const struct sc_image *image)
 {
 	const char *name = image->output.name;
 	size_t length = strlen(name), ext_length = strlen(image->ext);
 	if (length > ext_length && strcmp(name + length - ext_length, image->ext) == 0)
 		length -= ext_length;
-	*ret_base = strndup(name, length);
-	return *ret_base ? 0 : -ENOMEM;
+	return strndup(name, length);
 }
 
 static int prepare_move(struct sc_image *image, struct sc_error *err)
 {
-	sc_autofree char *base = NULL;
+	sc_autofree char *base = sc_image_base(image);
 	int rc = sc_move_check(&image->parts, &image->output, err);
-	if (rc == 0 && journal_base(image, &base) < 0)
+	if (rc == 0 && !base)
 		rc = sc_error_errno(err, -ENOMEM, "%s", image->path);
 	return rc == 0 ? sc_move_prepare(&image->parts, &image->output, base, err) : rc;
 }
@@ -223,7 +221,8 @@ void sc_image_commit(struct sc_image *image)
 	}
 	bool is_moved = mode_of(image) == SC_MODE_MOVEVIRTUAL;
 	if (rc == 0)
-		rc = is_moved ? sc_output_publish(&image->output, err) : sc_output_commit(&image->output, err);
+		rc = is_moved || image->options->remove_parts ? sc_output_publish(&image->output, err)
+							      : sc_output_commit(&image->output, err);
 	if (rc == 0 && is_moved)
 		rc = move_parts(image, err);
 	image->is_made = rc == 0;

@@ -60,13 +60,19 @@ int sc_image_run_task(const struct sc_image *image, struct sc_copier *copier, co
 /* All tasks are done: syncs. */
 int sc_image_complete(const struct sc_image *image, struct sc_error *err);
 
+/* The output's name without the extension; the caller frees it. NULL: no memory. */
+char *sc_image_base(const struct sc_image *image);
+
 /* Before all tasks are done again to compare: what is read of the image comes from the storage from now on. */
 void sc_image_read_back(const struct sc_image *image);
 
 /* All tasks were done again to compare: compares what is no task, the small files. */
 int sc_image_compare(const struct sc_image *image, struct sc_error *err);
 
-/* Gives it its final name, unless a part was changed meanwhile; on failure it is discarded and image->error tells why. */
+/*
+ * Gives it its final name, unless a part was changed meanwhile; on failure it is discarded and image->error tells why. The
+ * work directory stays locked when parts are to be removed (remove.h), until it is discarded.
+ */
 void sc_image_commit(struct sc_image *image);
 
 /* Takes back what is under way. */

@@ -20,6 +20,7 @@
 #include "remove.h"
 #include "signals.h"
 #include "space.h"
+#include "sweep.h"
 #include "viewcache.h"
 #include "views.h"
 
@@ -325,20 +326,36 @@ static int finish_images(struct run *run)
 }
 
 /* Only when all images are made, each of which was compared before. */
-static enum sc_status remove_parts(struct run *run)
+static int remove_parts(struct run *run)
 {
 	struct sc_error err = { 0 };
-	size_t count;
+	size_t count = 0;
+	int number = 0, rc = 0;
 	/* The imager's temporary directories belong to all of its products. */
 	bool tmpdirs = !run->options->listed && run->nimages == run->input.scan.nproducts;
-	int rc = sc_remove_parts(run->images, run->nimages, tmpdirs, &count, &err);
+	for (size_t i = 0; i < run->nimages && rc == 0; i++)
+		rc = sc_remove_parts(&run->images[i], tmpdirs, &count, &number, &err);
 	sc_progress_line(&run->progress, "%zu subcubes removed", count);
 	if (rc < 0)
 		sc_log(SC_LOG_ERROR, "the images are complete, but not all subcubes are removed: %s", err.text);
+	if (number)
+		return 128 + number;
 	return rc < 0 ? SC_STATUS_FAILED : SC_STATUS_DONE;
 }
 
-static enum sc_status summarize(struct run *run)
+/* The work directories of images whose parts were to be removed: one with a list of those that are left stays. */
+static void clear_removals(struct run *run)
+{
+	for (size_t i = 0; i < run->nimages && run->options->remove_parts; i++) {
+		struct sc_image *image = &run->images[i];
+		if (image->is_made && sc_remove_is_unfinished(image->output.work_fd))
+			sc_output_abandon(&image->output);
+		else
+			sc_image_discard(image);
+	}
+}
+
+static int summarize(struct run *run)
 {
 	size_t nmade = 0;
 	for (size_t i = 0; i < run->nimages; i++)
@@ -383,15 +400,24 @@ static int write_images(struct run *run)
 				     : finish_images(run);
 	}
 	discard_all(run);
-	if (number)
+	if (number) {
+		clear_removals(run);
 		return report_signal(number);
-	return status == SC_STATUS_DONE ? (int)summarize(run) : status;
+	}
+	status = status == SC_STATUS_DONE ? summarize(run) : status;
+	clear_removals(run);
+	return status;
 }
 
 static int find_input(struct run *run)
 {
 	struct sc_error err = { 0 };
-	enum sc_status status = sc_input_find(run->options, &run->input, &err);
+	const struct sc_options *options = run->options;
+	if (!options->dry_run && sc_sweep(options->output ? options->output : options->base, &err) < 0) {
+		sc_log(SC_LOG_ERROR, "%s", err.text);
+		return SC_STATUS_USAGE;
+	}
+	enum sc_status status = sc_input_find(options, &run->input, &err);
 	/* These words are looked for by callers, so nothing is put in front of them. */
 	if (status == SC_STATUS_NOT_FOUND)
 		fprintf(stderr, "%s\n", err.text);

@@ -11,7 +11,9 @@
 #include "move.h"
 #include "partlock.h"
 #include "progress.h"
+#include "remove.h"
 #include "signals.h"
+#include "sweep.h"
 
 /* How often one that others work on is tried again. */
 #define POLL_MS 200
@@ -90,6 +92,20 @@ static bool belongs(const struct sc_options *options, int dirfd, const char *bas
 	return is_ours;
 }
 
+/* The image whose parts a run has not all removed, and whose work directory is called `work_name`; or NULL. */
+static char *unfinished_removal(const struct sc_options *options, int dirfd, const char *base, const char *work_name)
+{
+	sc_autofree char *name = sc_sweep_name(work_name, base);
+	if (!name || options->action != SC_ACTION_RESUME || !is_asked_for(options, base, name))
+		return NULL;
+	sc_autoclose int work_fd = openat(dirfd, work_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (work_fd < 0 || !sc_remove_is_unfinished(work_fd))
+		return NULL;
+	sc_autofree char *whose = sc_remove_base(work_fd);
+	/* A list that can't be read is worked on, so that it is reported. */
+	return !whose || strcmp(whose, base) == 0 || strcmp(name, base) == 0 ? sc_steal_ptr(name) : NULL;
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -104,7 +120,10 @@ static int find_images(const struct sc_options *options, const char *directory, 
 	int rc = 0;
 	struct dirent *entry;
 	while (rc == 0 && (errno = 0, entry = readdir(dir))) {
-		if ((entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&
+		sc_autofree char *removal = unfinished_removal(options, dirfd(dir), base, entry->d_name);
+		if (removal)
+			rc = add_name(ret_names, removal);
+		else if ((entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&
 		    is_asked_for(options, base, entry->d_name) && belongs(options, dirfd(dir), base, entry->d_name))
 			rc = add_name(ret_names, entry->d_name);
 		errno = 0;
@@ -127,66 +146,89 @@ static int lock_parts(const struct sc_move *move, int *ret_fd, struct sc_error *
 	return rc < 0 || *ret_fd >= 0 ? rc : sc_partlock_take(move->image_fd, first->name, true, ret_fd, err);
 }
 
-/* *ret_busy: others are at work on it, nothing was done. */
-static int work_on(const struct sc_options *options, const char *path, bool *ret_busy, struct sc_error *err)
+static int move(const struct sc_options *options, const struct sc_output *output, bool *ret_busy, struct sc_error *err)
 {
-	struct sc_output output;
 	struct sc_move move;
 	sc_autoclose int part_fd = -1;
+	int rc = sc_move_open(output, &move, err);
+	if (rc < 0)
+		return rc;
+	rc = lock_parts(&move, &part_fd, err);
+	*ret_busy = rc == -EBUSY;
+	if (rc == 0)
+		rc = options->action == SC_ACTION_RESUME ? sc_move_forward(&move, err) : sc_move_back(&move, err);
+	sc_move_close(&move);
+	return rc;
+}
+
+/* What comes of one image. */
+struct result {
+	bool busy;  /* others are at work on it, nothing was done */
+	int signal; /* asked to stop */
+	const char *done;
+};
+
+static int work_on(const struct sc_options *options, const char *path, struct result *result, struct sc_error *err)
+{
+	struct sc_output output;
+	size_t count = 0;
 	int rc = sc_output_open_existing(path, &output, err);
 	if (rc < 0)
 		return rc;
 	rc = sc_output_lock(&output, err);
-	*ret_busy = rc == -EBUSY;
-	if (rc == 0) {
-		rc = sc_move_open(&output, &move, err);
-		if (rc == 0) {
-			rc = lock_parts(&move, &part_fd, err);
-			*ret_busy = rc == -EBUSY;
-			if (rc == 0)
-				rc = options->action == SC_ACTION_RESUME ? sc_move_forward(&move, err)
-									 : sc_move_back(&move, err);
-			sc_move_close(&move);
-		}
-		/* What NAME was before stays with what is unfinished. */
-		if (rc < 0 && sc_movejournal_is_unfinished(output.parent_fd, output.name))
-			sc_output_abandon(&output);
-		else
-			sc_output_discard(&output);
-	}
+	result->busy = rc == -EBUSY;
+	bool removes = rc == 0 && sc_remove_is_unfinished(output.work_fd);
+	result->done = removes ? "subcubes removed" : options->action == SC_ACTION_RESUME ? "finished" : "taken apart";
+	if (removes)
+		rc = sc_remove_resume(&output, &count, &result->signal, err);
+	else if (rc == 0)
+		rc = move(options, &output, &result->busy, err);
+	/* What NAME was before, and the list of what is to be removed, stay with what is unfinished. */
+	if (rc < 0 && (removes || sc_movejournal_is_unfinished(output.parent_fd, output.name)))
+		sc_output_abandon(&output);
+	else
+		sc_output_discard(&output);
 	sc_output_close(&output);
 	return rc;
+}
+
+/* Says what came of an image; waiting for others is said once. */
+static void tell(const struct sc_options *options, const char *path, const struct result *result, int rc,
+		 const struct sc_error *err, bool *is_told)
+{
+	struct sc_progress progress;
+	sc_progress_start(&progress, SC_PROGRESS_NEVER, options->quiet, false);
+	if (rc == 0)
+		sc_progress_line(&progress, "%s: %s", path, result->done);
+	else if (!result->busy || !options->wait)
+		sc_log(SC_LOG_ERROR, "%s", err->text);
+	else if (!*is_told)
+		sc_log(SC_LOG_WARNING, "%s: waiting for its end", err->text);
+	*is_told = *is_told || result->busy;
 }
 
 static int work_on_all(const struct sc_options *options, const char *directory, const struct names *names,
 		       bool *is_told)
 {
-	struct sc_progress progress;
 	size_t ndone = 0;
 	bool is_busy = false;
-	sc_progress_start(&progress, SC_PROGRESS_NEVER, options->quiet, false);
 	for (size_t i = 0; i < names->count; i++) {
 		struct sc_error err = { 0 };
-		bool busy = false;
-		int number = sc_signals_stopped(0);
-		/* One that is begun is finished. */
-		if (number)
-			return 128 + number;
+		struct result result = { .signal = sc_signals_stopped(0) };
+		/* A move that is begun is finished. */
+		if (result.signal)
+			return 128 + result.signal;
 		sc_autofree char *path = NULL;
 		if (asprintf(&path, "%s%s%s", strcmp(directory, ".") == 0 ? "" : directory,
 			     strcmp(directory, ".") == 0 ? "" : "/", names->items[i]) < 0)
 			path = NULL;
-		int rc = path ? work_on(options, path, &busy, &err) : sc_error_errno(&err, -ENOMEM, "%s", names->items[i]);
-		if (busy && options->wait && !*is_told)
-			sc_log(SC_LOG_WARNING, "%s: waiting for its end", err.text);
-		else if (rc < 0 && !(busy && options->wait))
-			sc_log(SC_LOG_ERROR, "%s", err.text);
-		else if (rc == 0)
-			sc_progress_line(&progress, "%s: %s", path,
-					 options->action == SC_ACTION_RESUME ? "finished" : "taken apart");
+		int rc = path ? work_on(options, path, &result, &err)
+			      : sc_error_errno(&err, -ENOMEM, "%s", names->items[i]);
+		tell(options, path, &result, rc, &err, is_told);
+		if (result.signal)
+			return 128 + result.signal;
 		ndone += rc == 0;
-		is_busy = is_busy || busy;
-		*is_told = *is_told || busy;
+		is_busy = is_busy || result.busy;
 	}
 	if (is_busy)
 		return SC_STATUS_BUSY;
@@ -209,6 +251,8 @@ static int attempt(const struct sc_options *options, bool *is_told)
 		directory = root = strdup("/");
 	else if (slash)
 		*slash = 0;
+	/* What is unfinished is found below, and stays. */
+	sc_sweep(options->base, NULL);
 	int rc = find_images(options, directory, base, &names, &err);
 	if (rc < 0) {
 		sc_log(SC_LOG_ERROR, "%s", err.text);

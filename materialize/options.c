@@ -121,7 +121,9 @@ static const struct argp_option option_list[] = {
 	  "Remove them once all images are made, read back and compared with them in full (modes paged and "
 	  "copyvirtual)",
 	  5 },
-	{ "resume", KEY_RESUME, NULL, 0, "Finish moving into BASE.EXT that was interrupted, nothing else", 5 },
+	{ "resume", KEY_RESUME, NULL, 0,
+	  "Finish moving into BASE.EXT, or removing the subcubes of a complete one, that was interrupted, nothing else",
+	  5 },
 	{ "undo", KEY_UNDO, NULL, 0,
 	  "Put all that was moved into BASE.EXT back to where it was, and remove BASE.EXT, nothing else", 5 },
 	{ 0 },

@@ -67,7 +67,7 @@ static int open_parent(struct sc_output *output, const char *path, struct sc_err
 	if (rc < 0)
 		return rc;
 	output->path = strdup(path);
-	if (!output->path || asprintf(&output->work_name, ".%s.subcube-materialize", output->name) < 0) {
+	if (!output->path || asprintf(&output->work_name, ".%s" SC_OUTPUT_WORK_SUFFIX, output->name) < 0) {
 		output->work_name = NULL;
 		return sc_error_errno(err, -ENOMEM, "%s", path);
 	}
@@ -170,7 +170,7 @@ static int try_lock(struct sc_output *output, struct sc_error *err)
 	return 1;
 }
 
-int sc_output_lock(struct sc_output *output, struct sc_error *err)
+static int lock_within(struct sc_output *output, unsigned wait_ms, struct sc_error *err)
 {
 	unsigned waited_ms = 0;
 	for (int i = 0; i < LOCK_ATTEMPTS; i++) {
@@ -178,7 +178,7 @@ int sc_output_lock(struct sc_output *output, struct sc_error *err)
 		int rc = try_lock(output, &failure);
 		if (rc > 0)
 			return 0;
-		if (rc == -EBUSY && waited_ms < LOCK_WAIT_MS) {
+		if (rc == -EBUSY && waited_ms < wait_ms) {
 			usleep(LOCK_STEP_MS * 1000);
 			waited_ms += LOCK_STEP_MS;
 		} else if (rc < 0) {
@@ -188,6 +188,16 @@ int sc_output_lock(struct sc_output *output, struct sc_error *err)
 		}
 	}
 	return sc_error_set(err, -EBUSY, "%s: another subcube-materialize is at work on it", output->path);
+}
+
+int sc_output_lock(struct sc_output *output, struct sc_error *err)
+{
+	return lock_within(output, LOCK_WAIT_MS, err);
+}
+
+int sc_output_try_lock(struct sc_output *output, struct sc_error *err)
+{
+	return lock_within(output, 0, err);
 }
 
 /* The lock file goes last: until then nobody else takes the directory for free. */

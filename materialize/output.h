@@ -9,6 +9,7 @@
  *       image/    becomes NAME
  *       journal   replace.h: NAME is being replaced in two steps
  *       old/      replace.h: what NAME was
+ *       removal   remove.h: NAME is complete, and its parts are being removed
  *
  * The lock belongs to the open file, so forked children hold it too: the work
  * directory of a killed parent is taken for abandoned only when its last child
@@ -25,6 +26,8 @@
 
 #include "base.h"
 #include "error.h"
+
+#define SC_OUTPUT_WORK_SUFFIX ".subcube-materialize"
 
 struct sc_output {
 	char *path;        /* as the user wrote it, for messages */
@@ -49,6 +52,9 @@ int sc_output_open_existing(const char *path, struct sc_output *ret_output, stru
 
 /* Makes and locks the work directory. -EBUSY: another process works on this output. */
 int sc_output_lock(struct sc_output *output, struct sc_error *err);
+
+/* The same, but does not wait for the children of a killed run to end. */
+int sc_output_try_lock(struct sc_output *output, struct sc_error *err);
 
 /*
  * Finishes or takes back what a dead process left, then empties the work

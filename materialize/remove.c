@@ -2,21 +2,32 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "catalog.h"
+#include "imageconcat.h"
 #include "ioutil.h"
+#include "movejournal.h"
 #include "partcheck.h"
+#include "replace.h"
+#include "signals.h"
 
 int sc_remove_check(const struct sc_image *image, struct sc_error *err)
 {
+	int dirfd = image->view->source->dirfd;
 	for (size_t i = 0; i < image->view->nparts; i++) {
+		const char *part = image->view->parts[i].name;
+		struct stat st;
 		if (image->view->parts[i].blank)
 			continue;
+		if (fstatat(dirfd, part, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+			return sc_error_set(err, -EINVAL, "%s is a symbolic link: what it names is not removed", part);
 		/* Real, so that no link hides it. */
 		sc_autofree char *name = NULL;
-		if (asprintf(&name, "/proc/self/fd/%d/%s", image->view->source->dirfd, image->view->parts[i].name) < 0)
+		if (asprintf(&name, "/proc/self/fd/%d/%s", dirfd, part) < 0)
 			return sc_error_errno(err, -ENOMEM, "%s", image->path);
 		sc_autofree char *path = realpath(name, NULL);
 		size_t length = path ? strlen(path) : 0;
@@ -28,54 +39,244 @@ int sc_remove_check(const struct sc_image *image, struct sc_error *err)
 	return 0;
 }
 
-/* ".cube.subcube.3.tmpdir" for "cube.subcube.3.image". */
-static int remove_tmpdir(int dirfd, const char *part, const char *ext)
+/* ---- the journal: sc_movejournal's, with the part's identity as its name ---- */
+
+#define IDENTITY_DIGITS 32
+
+/* Of all that is directly in the part; of a FITS image, of that file. 0 or -errno. */
+static int identify(int dirfd, const char *path, char ret_text[IDENTITY_DIGITS + 1])
+{
+	struct sc_identity identity = { 0 };
+	struct stat st;
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	const struct sc_file_id id = sc_file_id_of(&st);
+	sc_identity_add(&identity, &id);
+	int rc = S_ISDIR(st.st_mode) ? sc_identity_add_directory(&identity, dirfd, path) : 0;
+	snprintf(ret_text, IDENTITY_DIGITS + 1, "%016" PRIx64 "%016" PRIx64, identity.hash[0], identity.hash[1]);
+	return rc;
+}
+
+static int add_entry(const struct sc_output *output, const char *path, struct sc_movejournal *journal,
+		     struct sc_error *err)
+{
+	char identity[IDENTITY_DIGITS + 1];
+	struct sc_imageconcat_image image;
+	int rc = identify(AT_FDCWD, path, identity);
+	if (rc == 0)
+		rc = sc_imageconcat_place(output->parent_path, output->name, path, &image);
+	if (rc < 0)
+		return sc_error_errno(err, rc, "%s: cannot look at it", path);
+	char *text = strdup(identity);
+	journal->parts[journal->nparts++] = (struct sc_moved_part){ image.path, text };
+	return text ? 0 : sc_error_errno(err, -ENOMEM, "%s", path);
+}
+
+/* The real directory of a part, which is named from the source's, or NULL. */
+static char *real_directory(const struct sc_source *source, const char *part)
+{
+	const char *slash = strrchr(part, '/');
+	sc_autofree char *directory = NULL;
+	int length = part[0] == '/'
+			 ? asprintf(&directory, "%.*s", slash == part ? 1 : (int)(slash - part), part)
+			 : asprintf(&directory, "%s/%.*s", source->path, slash ? (int)(slash - part) : 0, part);
+	if (length < 0) {
+		directory = NULL;
+		return NULL;
+	}
+	return realpath(directory, NULL);
+}
+
+/* ".cube.subcube.3.tmpdir" for "cube.subcube.3.image", when it is there; NULL: it is not. */
+static char *tmpdir_of(const char *directory, const char *name, const char *ext)
+{
+	size_t length = strlen(name), ext_length = strlen(ext);
+	char *path;
+	struct stat st;
+	if (ext_length == 0 || length <= ext_length || strcmp(name + length - ext_length, ext) != 0 ||
+	    asprintf(&path, "%s/.%.*s.tmpdir", directory, (int)(length - ext_length), name) < 0)
+		return NULL;
+	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return path;
+	free(path);
+	return NULL;
+}
+
+static int list_part(const struct sc_image *image, const char *part, bool tmpdirs, struct sc_movejournal *journal,
+		     struct sc_error *err)
 {
 	const char *slash = strrchr(part, '/'), *name = slash ? slash + 1 : part;
-	size_t length = strlen(name), ext_length = strlen(ext);
-	if (ext_length == 0 || length <= ext_length || strcmp(name + length - ext_length, ext) != 0)
-		return 0;
-	sc_autofree char *path = NULL;
-	if (asprintf(&path, "%.*s.%.*s.tmpdir", (int)(name - part), part, (int)(length - ext_length), name) < 0) {
+	sc_autofree char *directory = real_directory(image->view->source, part);
+	sc_autofree char *path = NULL, *tmpdir = NULL;
+	if (!directory)
+		return sc_error_errno(err, -errno, "%s: cannot look at its directory", part);
+	if (asprintf(&path, "%s/%s", directory, name) < 0) {
 		path = NULL;
-		return -ENOMEM;
+		return sc_error_errno(err, -ENOMEM, "%s", part);
 	}
-	return sc_io_remove_tree(dirfd, path);
+	int rc = add_entry(&image->output, path, journal, err);
+	if (rc == 0 && tmpdirs)
+		tmpdir = tmpdir_of(directory, name, image->ext);
+	return tmpdir ? add_entry(&image->output, tmpdir, journal, err) : rc;
 }
 
-static int remove_part(const struct sc_image *image, size_t i, bool tmpdirs, size_t *count, struct sc_error *err)
+static int list_parts(const struct sc_image *image, bool tmpdirs, struct sc_movejournal *journal, struct sc_error *err)
 {
-	int dirfd = image->view->source->dirfd;
-	const char *name = image->view->parts[i].name;
-	struct stat st;
-	int rc = sc_partcheck_one(image->view, i, err);
+	const struct sc_view *view = image->view;
+	int rc = 0;
+	journal->base = sc_image_base(image);
+	journal->parts = calloc(2 * view->nparts, sizeof(*journal->parts));
+	if (!journal->base || !journal->parts)
+		return sc_error_errno(err, -ENOMEM, "%s", image->path);
+	for (size_t i = 0; i < view->nparts && rc == 0; i++) {
+		if (!view->parts[i].blank)
+			rc = list_part(image, view->parts[i].name, tmpdirs, journal, err);
+	}
+	/* What was listed is what was read. */
+	return rc == 0 ? sc_partcheck_all(view, err) : rc;
+}
+
+static int write_journal(const struct sc_output *output, const struct sc_movejournal *journal, struct sc_error *err)
+{
+	sc_autofree char *data = NULL;
+	size_t size;
+	int rc = sc_movejournal_encode(journal, &data, &size, err);
 	if (rc < 0)
 		return rc;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return sc_error_errno(err, -errno, "%s: cannot remove it", name);
-	if (S_ISLNK(st.st_mode))
-		return sc_error_set(err, -EINVAL, "%s is a symbolic link: what it names is not removed", name);
-	rc = sc_io_remove_tree(dirfd, name);
-	if (rc < 0)
-		return sc_error_errno(err, rc, "%s: cannot remove it", name);
-	++*count;
-	rc = tmpdirs ? remove_tmpdir(dirfd, name, image->ext) : 0;
-	return rc < 0 ? sc_error_errno(err, rc, "%s: cannot remove the imager's temporary directory", name) : 0;
+	rc = sc_catalog_write_file(output->work_fd, SC_REMOVE_JOURNAL ".part", data, size);
+	if (rc == 0 && renameat(output->work_fd, SC_REMOVE_JOURNAL ".part", output->work_fd, SC_REMOVE_JOURNAL) < 0)
+		rc = -errno;
+	if (rc == 0 && fsync(output->work_fd) < 0)
+		rc = -errno;
+	return rc < 0 ? sc_error_errno(err, rc, "%s: cannot write down which subcubes go", output->path) : 0;
 }
 
-int sc_remove_parts(const struct sc_image *images, size_t nimages, bool tmpdirs, size_t *ret_count,
-		    struct sc_error *err)
+/* ---- removing ---- */
+
+static int remove_entry(int dirfd, const char *name, const struct sc_moved_part *entry, size_t *count,
+			struct sc_error *err)
 {
-	int rc = 0;
-	*ret_count = 0;
-	for (size_t i = 0; i < nimages && rc == 0; i++)
-		rc = sc_partcheck_all(images[i].view, err);
-	for (size_t i = 0; i < nimages; i++) {
-		const struct sc_view *view = images[i].view;
-		for (size_t k = 0; k < view->nparts && rc == 0; k++) {
-			if (!view->parts[k].blank)
-				rc = remove_part(&images[i], k, tmpdirs, ret_count, err);
-		}
+	char identity[IDENTITY_DIGITS + 1];
+	sc_autofree char *doomed = NULL;
+	if (asprintf(&doomed, ".%s.subcube-removed", name) < 0) {
+		doomed = NULL;
+		return sc_error_errno(err, -ENOMEM, "%s", entry->from);
 	}
+	/* From before a crash. */
+	int rc = sc_io_remove_tree(dirfd, doomed);
+	if (rc == 0)
+		rc = identify(dirfd, name, identity);
+	if (rc == -ENOENT)
+		return 0;
+	if (rc == 0 && strcmp(identity, entry->name) != 0)
+		return sc_error_set(err, -ESTALE, "%s changed since it was compared with the image, so it is not removed",
+				    entry->from);
+	if (rc == 0 && renameat(dirfd, name, dirfd, doomed) < 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = sc_io_remove_tree(dirfd, doomed);
+	*count += rc == 0;
+	return rc < 0 ? sc_error_errno(err, rc, "%s: cannot remove it", entry->from) : 0;
+}
+
+/* The directory of an entry; the one before, when it is another, is synced. */
+static int enter_directory(int parent_fd, const char *path, char **directory, int *fd, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	*ret_name = slash ? slash + 1 : path;
+	sc_autofree char *wanted = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+	if (!wanted)
+		return -ENOMEM;
+	if (*directory && strcmp(*directory, wanted) == 0)
+		return 0;
+	if (*fd >= 0 && (fsync(*fd) < 0 || close(sc_steal_fd(fd)) < 0))
+		return -errno;
+	*fd = openat(parent_fd, wanted, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(*directory);
+	*directory = sc_steal_ptr(wanted);
+	return *fd < 0 ? -errno : 0;
+}
+
+static int remove_all(const struct sc_output *output, const struct sc_movejournal *journal, size_t *count,
+		      int *ret_signal, struct sc_error *err)
+{
+	sc_autofree char *directory = NULL;
+	sc_autoclose int fd = -1;
+	for (size_t i = 0; i < journal->nparts; i++) {
+		const struct sc_moved_part *entry = &journal->parts[i];
+		const char *name;
+		*ret_signal = sc_signals_stopped(0);
+		if (*ret_signal)
+			return sc_error_set(err, -ECANCELED, "stopped before all subcubes were removed");
+		int rc = enter_directory(output->parent_fd, entry->from, &directory, &fd, &name);
+		if (rc < 0)
+			return sc_error_errno(err, rc, "%s: cannot open its directory", entry->from);
+		rc = remove_entry(fd, name, entry, count, err);
+		if (rc < 0)
+			return rc;
+	}
+	return fd >= 0 && fsync(fd) < 0 ? sc_error_errno(err, -errno, "%s: cannot sync it", directory) : 0;
+}
+
+/* Only when nothing is left to be removed is there nothing to be told any more. */
+static int finish(const struct sc_output *output, struct sc_error *err)
+{
+	if (unlinkat(output->work_fd, SC_REMOVE_JOURNAL, 0) < 0)
+		return sc_error_errno(err, -errno, "%s: cannot remove the list of its subcubes", output->path);
+	return 0;
+}
+
+int sc_remove_parts(const struct sc_image *image, bool tmpdirs, size_t *count, int *ret_signal, struct sc_error *err)
+{
+	struct sc_movejournal journal = { 0 };
+	int rc = list_parts(image, tmpdirs, &journal, err);
+	if (rc == 0)
+		rc = write_journal(&image->output, &journal, err);
+	if (rc == 0) {
+		rc = remove_all(&image->output, &journal, count, ret_signal, err);
+		if (rc == 0)
+			rc = finish(&image->output, err);
+	}
+	sc_movejournal_clear(&journal);
+	return rc;
+}
+
+bool sc_remove_is_unfinished(int work_fd)
+{
+	struct stat st;
+	return fstatat(work_fd, SC_REMOVE_JOURNAL, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+char *sc_remove_base(int work_fd)
+{
+	struct sc_movejournal journal;
+	if (sc_movejournal_read(work_fd, ".", SC_REMOVE_JOURNAL, &journal, NULL) < 0)
+		return NULL;
+	char *base = sc_steal_ptr(journal.base);
+	sc_movejournal_clear(&journal);
+	return base;
+}
+
+int sc_remove_resume(const struct sc_output *output, size_t *count, int *ret_signal, struct sc_error *err)
+{
+	struct sc_movejournal journal;
+	struct sc_replace replace = { .parent_fd = output->parent_fd, .name = output->name, .label = output->path };
+	struct sc_error look = { 0 };
+	int there = sc_replace_look(&replace, &look);
+	if (there == 0)
+		return sc_error_set(err, -ENOENT, "%s is not there any more: what is left of its subcubes is kept",
+				    output->path);
+	/* A virtual one, which holds the copies, is -EEXIST. */
+	if (there < 0 && there != -EEXIST) {
+		*err = look;
+		return there;
+	}
+	int rc = sc_movejournal_read(output->work_fd, ".", SC_REMOVE_JOURNAL, &journal, err);
+	if (rc < 0)
+		return rc;
+	rc = remove_all(output, &journal, count, ret_signal, err);
+	if (rc == 0)
+		rc = finish(output, err);
+	sc_movejournal_clear(&journal);
 	return rc;
 }

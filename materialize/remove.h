@@ -1,22 +1,42 @@
 /*
- * remove.h - removes parts whose images are made, read back and compared.
+ * remove.h - removes parts whose images are made, read back and compared; finished after a crash at any point.
+ *
+ *   step  on disk
+ *   1     the image has its name; its work directory (output.h), still locked, gets the file `removal`: the parts, each
+ *         with the identity of all its files. All is synced
+ *   2     each part -> .PART.subcube-removed beside it, which then goes: so a part is whole or not there
+ *   3     the parts' directories are synced, then the work directory goes
+ *
+ * A family of which some parts are gone may look like a smaller one that is complete. While there is a `removal`, nothing
+ * else is therefore done with that image (sweep.h): --resume does steps 2 and 3 for what is left. A part that changed since
+ * is no longer what the image has, and stays.
  */
 #ifndef SC_REMOVE_H
 #define SC_REMOVE_H
 
 #include "image.h"
 
+#define SC_REMOVE_JOURNAL "removal"
+
 /*
- * Refuses, before anything is written, outputs inside of what is to be removed: -EINVAL.
+ * Refuses, before anything is written, outputs inside of what is to be removed, and parts that are symbolic links: -EINVAL.
  */
 int sc_remove_check(const struct sc_image *image, struct sc_error *err);
 
 /*
- * Removes the parts of all images, and with `tmpdirs` the imager's directories .BASE.subcube.N.tmpdir beside them.
- * Nothing is removed unless all parts still are what was read; each is looked at again just before it goes. The number
- * of removed parts is in *ret_count, also after an error.
+ * Removes the parts of an image that is published, and with `tmpdirs` the imager's directories .BASE.subcube.N.tmpdir beside
+ * them. Nothing is removed unless all parts still are what was read. The number of what is removed is added to *count, also
+ * after an error. -ECANCELED: a signal asked to stop (*ret_signal), the rest is for --resume.
  */
-int sc_remove_parts(const struct sc_image *images, size_t nimages, bool tmpdirs, size_t *ret_count,
-		    struct sc_error *err);
+int sc_remove_parts(const struct sc_image *image, bool tmpdirs, size_t *count, int *ret_signal, struct sc_error *err);
+
+/* Whether `work_fd` is the work directory of an image whose parts are not all removed. */
+bool sc_remove_is_unfinished(int work_fd);
+
+/* Whose the image is: "cube" for cube.image. The caller frees it; NULL: it can't be told. */
+char *sc_remove_base(int work_fd);
+
+/* Does what is left to be done for an output that is open and locked; the caller discards it. */
+int sc_remove_resume(const struct sc_output *output, size_t *count, int *ret_signal, struct sc_error *err);
 
 #endif

@@ -1,0 +1,60 @@
+"""subcube-materialize killed after every single call by which it changes the disk, in each mode."""
+
+import re
+import subprocess
+
+import pytest
+
+import crashes
+import diskcalls
+import programs
+import synth
+
+
+@pytest.fixture(params=crashes.SCENARIOS, ids=repr)
+def stage(request, tmp_path):
+    stage = crashes.Stage(request.param, synth.run([1, 1], ny=3, nx=4, masks=True), tmp_path)
+    yield stage
+    stage.memory.cleanup()
+
+
+def test_killed_after_every_call(stage, record_fault):
+    for at in range(1, stage.outcome.count + 1):
+        stage.reset()
+        done = stage.play(at, "kill")
+        assert done.acted and done.returncode == -9, (at, done.returncode)
+        stage.assert_nothing_lost()
+        stage.recover()
+    record_fault("Materializer", "killed (-9) after each call that changes the disk, then run again", stage.outcome.count)
+
+
+def test_all_calls_are_seen(strace, tmp_path):
+    """The kernel's count of them is ours."""
+    synth.build(str(tmp_path / "root" / "run"), synth.run([1, 1], ny=3, nx=4, masks=True))
+    names = ("renameat2 renameat rename unlinkat unlink rmdir mkdirat mkdir pwrite64 pwritev pwritev2 writev fsync fdatasync "
+             "ftruncate truncate fallocate linkat link symlinkat symlink copy_file_range fchmod fchmodat chmod utimensat "
+             "sendfile mknodat mknod setxattr fsetxattr").split()
+    for mode in (["-m", "p"], ["-m", "c"], ["-m", "m"], ["--undo"], ["--remove-subcubes"]):
+        command = ["strace", "-f", "-y", "-o", str(tmp_path / "trace"), "-e", "trace=" + ",".join(names)]
+        # those that the header program does in its scratch directory are not of this program
+        arguments = crashes.command(str(tmp_path / "root"), [*mode, "--overwrite"] if mode == ["-m", "c"] else mode)
+        done = diskcalls.run(tmp_path / "root", tmp_path, [*command, *arguments])
+        assert done.returncode == 0, done.stderr
+        seen = {}
+        for line in open(tmp_path / "trace"):
+            found = re.match(r"\d+ +(\w+)\(", line)
+            if found and str(tmp_path / "root") in line:
+                seen[found.group(1)] = seen.get(found.group(1), 0) + 1
+        ours = {}
+        for line in done.tape:
+            ours[line[1]] = ours.get(line[1], 0) + 1
+        renamed = seen.pop("renameat2", 0) + seen.pop("renameat", 0)
+        assert renamed == ours.get("rename", 0)
+        for call, name in (("fsync", "sync"), ("mkdirat", "mkdir"), ("unlinkat", "unlink")):
+            # those that fail are on the kernel's list only
+            assert seen.pop(call, 0) >= ours.get(name, 0), (mode, call)
+        assert set(seen) <= {"pwrite64", "ftruncate", "fallocate", "fchmod", "utimensat", "copy_file_range"}, (mode, seen)
+        if mode == ["-m", "c"]:
+            subprocess.run(["rm", "-r", str(tmp_path / "root/run/cube.image")], check=True)
+        if mode == ["-m", "p"]:
+            subprocess.run(["rm", "-r", str(tmp_path / "root/run/cube.image")], check=True)
