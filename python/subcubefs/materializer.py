@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from typing import Callable, Iterable
 
@@ -28,7 +29,7 @@ class Run:
 
     def __init__(self, images: Iterable[str], progress: Callable[[dict], None],
                  made: Callable[[str], None] = lambda path: None):
-        self.images = list(images)
+        self.images = {_as_told(image): image for image in images}
         self.progress = progress
         self.made = made
         self.status = None
@@ -49,9 +50,10 @@ class Run:
         if not why:
             how = "was killed by signal %d" % -self.status if self.status < 0 else "ended with status %d" % self.status
             why = "%s %s" % (PROGRAM, how)
-        failed = {image: self.reasons.get(image, why) for image in self.images if image not in self.done}
+        images = self.images.values()
+        failed = {image: self.reasons.get(image, why) for image in images if image not in self.done}
         # Perhaps all are made, and what went wrong came after that: nothing is to be relied on then.
-        return failed or {image: why for image in self.images}
+        return failed or {image: why for image in images}
 
     def _take_event(self, line: str) -> None:
         event = json.loads(line)
@@ -71,14 +73,14 @@ class Run:
                                bytes_per_second=None, seconds_left=0.0))
 
     def _take_image(self, image: dict) -> None:
-        path = image["path"]
+        told, problem = image["path"], image["problem"]
+        path = self.images[told]
         if image["status"] == "done":
             if path not in self.done:
                 self.done.add(path)
                 self.made(path)
-        elif image["problem"] != NOT_FINISHED:
-            problem = image["problem"]
-            self.reasons[path] = problem[len(path):].lstrip(": ") if problem.startswith(path) else problem
+        elif problem != NOT_FINISHED:
+            self.reasons[path] = problem[len(told):].lstrip(": ") if problem.startswith(told) else problem
 
     def _take_message(self, line: str) -> None:
         found = _MESSAGE.fullmatch(line)
@@ -87,3 +89,12 @@ class Run:
             log.warning("%s", text)
         else:
             self.errors.append(text)
+
+
+def _as_told(path: str) -> str:
+    """How the program tells a path: when it is no UTF-8, all its bytes beyond ASCII as \\xNN."""
+    encoded = os.fsencode(path)
+    try:
+        return encoded.decode("utf-8")
+    except UnicodeDecodeError:
+        return "".join(chr(byte) if byte < 0x80 else "\\x%02x" % byte for byte in encoded)

@@ -108,6 +108,23 @@ def test_base_and_names_may_look_like_options(family, tmp_path, monkeypatch):
     assert_is_cube_of([parts[0], parts[2]], str(tmp_path / "-v.image"))
 
 
+@pytest.mark.parametrize("name", ["w\u00fcrfel", os.fsdecode(b"w\xfcrfel \xe2\x80\x93 2")], ids=["utf8", "bytes"])
+def test_names_of_any_bytes(family, tmp_path, said, name):
+    _, parts = family(extensions=())
+    for ext in (".image", ".psf"):
+        synth.build(str(tmp_path / "plain"), parts, ext=ext)
+    os.mkdir(tmp_path / name)
+    for entry in os.listdir(tmp_path / "plain"):
+        os.rename(tmp_path / "plain" / entry, tmp_path / name / entry.replace("cube", name, 1))
+    os.unlink(tmp_path / name / (name + ".subcube.1.psf") / "table.f0")
+    with pytest.raises(subcubefs.ConcatError) as caught:
+        subcubefs.concat_subcubes(str(tmp_path / name / name), 3)
+    assert list(caught.value.failed) == [".psf"]
+    assert any(text.startswith("Concatenated 3 images") for text in said(logging.INFO))
+    image = str(tmp_path / name / (name + ".image"))
+    assert os.path.exists(image + "/table.dat"), "Python's casacore does not read names that are no UTF-8"
+
+
 @pytest.mark.parametrize("workers", [1, 4, 0, -3])
 def test_any_number_of_workers(family, workers):
     base, parts = family()
