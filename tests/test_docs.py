@@ -226,18 +226,6 @@ def test_zsh_completes(completion_environment, typed, completed):
     assert done.stdout.strip("\n") == completed, done.stdout + done.stderr
 
 
-# ---- where it goes ----
-
-def test_all_is_installed(tmp_path):
-    done = programs.run(["meson", "install", "-C", programs.BUILD, "--no-rebuild", "--quiet", "--destdir", tmp_path])
-    assert done.returncode == 0, done.stderr
-    installed = glob.glob(str(tmp_path) + "/**", recursive=True)
-    for end in ["/share/man/man1/subcubefs.1", "/share/man/man1/subcube-materialize.1",
-                "/share/man/man5/subcubefs-formats.5", "/share/bash-completion/completions/subcubefs",
-                "/share/bash-completion/completions/subcube-materialize", "/share/zsh/site-functions/_subcubefs"]:
-        assert any(path.endswith(end) for path in installed), end
-
-
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_version_is_that_of_the_build(program):
     version = re.search(r"version: '([^']+)'", text_of(programs.ROOT + "/meson.build")).group(1)

@@ -1,4 +1,4 @@
-"""meson install and uninstall."""
+"""Installing and uninstalling. All tests of it are here: the build directory remembers but one installation."""
 
 import os
 import re
@@ -62,6 +62,14 @@ def test_the_package_is_complete(installed):
     code = "import sys; sys.path.insert(0, %r); import subcubefs; print(subcubefs.__file__)" % os.path.dirname(package)
     done = programs.run([sys.executable, "-B", "-I", "-c", code])
     assert done.stdout.strip() == os.path.join(package, "__init__.py"), done.stderr
+
+
+@pytest.mark.parametrize("end", [
+    "/share/man/man1/subcubefs.1", "/share/man/man1/subcube-materialize.1", "/share/man/man5/subcubefs-formats.5",
+    "/share/man/man8/mount.subcubefs.8", "/share/bash-completion/completions/subcubefs",
+    "/share/bash-completion/completions/subcube-materialize", "/share/zsh/site-functions/_subcubefs"])
+def test_pages_and_completion_are_there(installed, end):
+    the_one(installed, re.escape(end) + "$")
 
 
 def test_examples_are_there(installed):
