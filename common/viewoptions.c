@@ -34,10 +34,11 @@ static int whole_number(const char *name, const char *value, int64_t least, int6
 	return 0;
 }
 
+static const char *const missing_words[] = { "error", "skip", "blank", NULL };
+
 static int set_missing(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err)
 {
-	static const char *const words[] = { "error", "skip", "blank", NULL };
-	int choice, rc = choose(name, value, words, &choice, err);
+	int choice, rc = choose(name, value, missing_words, &choice, err);
 	if (rc == 0)
 		options->missing = (enum sc_missing)choice;
 	return rc;
@@ -145,4 +146,29 @@ int sc_viewoptions_set(struct sc_view_options *options, const char *name, const 
 		return table[i].set(options, name, value, err);
 	}
 	return sc_error_set(err, -ENOENT, "--%s: no such option", name);
+}
+
+char *sc_viewoptions_format(const struct sc_view_options *options)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	if (!out)
+		return NULL;
+	fprintf(out, "missing=%s\n", missing_words[options->missing]);
+	if (options->nparts > 0)
+		fprintf(out, "nparts=%llu\n", (unsigned long long)options->nparts);
+	if (options->nchan > 0)
+		fprintf(out, "nchan=%lld\n", (long long)options->nchan);
+	fprintf(out, "history=%s\n", options->all_history ? "all" : "first");
+	fprintf(out, "miscinfo=%s\n", options->header.first_miscinfo ? "first" : "merge");
+	if (options->header.axis_given)
+		fprintf(out, "axis=%d\n", options->header.axis);
+	else
+		fputs("axis=spectral\n", out);
+	fprintf(out, "%s%s\n", options->reorder ? "reorder\n" : "", options->header.strict ? "strict" : "relax");
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
 }

@@ -17,4 +17,14 @@
  */
 int sc_viewoptions_set(struct sc_view_options *options, const char *name, const char *value, struct sc_error *err);
 
+/*
+ * What shapes the images, as lines "NAME=VALUE" or "NAME" which sc_viewoptions_set takes in another program: a mount
+ * tells it with the extended attribute SC_VIEWOPTIONS_ATTRIBUTE, and after it, by whoever opened the source,
+ * "pattern=PATTERN" and "follow-links". The caller frees it. NULL: out of memory.
+ */
+char *sc_viewoptions_format(const struct sc_view_options *options);
+
+/* Of a view's directory on a mount: the lines that make the same image elsewhere. */
+#define SC_VIEWOPTIONS_ATTRIBUTE "user.subcubefs.options"
+
 #endif

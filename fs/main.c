@@ -50,6 +50,7 @@ struct program {
 	struct sc_session *session;
 	int ready_fd; /* the child's end of the pipe; -1 in the foreground */
 	bool was_ready;
+	char *shown_options; /* service.options */
 };
 
 static int fail(const struct sc_error *err)
@@ -119,7 +120,8 @@ static int open_source(struct program *program, struct sc_error *err)
 	if (!options->no_cache)
 		program->options.view.cache = sc_viewcache_open(options->cache_dir);
 	program->service.source = &program->source;
-	return make_catalog(program, err);
+	program->service.options = program->shown_options = sc_options_shown(options);
+	return program->shown_options ? make_catalog(program, err) : sc_error_errno(err, -ENOMEM, "%s", options->source);
 }
 
 /* Who shall serve looks at the source, and finds there what he may. */
@@ -350,6 +352,7 @@ int main(int argc, char **argv)
 	sc_session_free(program.session);
 	sc_catalog_free(program.service.catalog);
 	free(program.mountpoint);
+	free(program.shown_options);
 	sc_source_close(&program.source);
 	sc_viewcache_close(program.options.view.cache);
 	sc_user_clear(&program.user);

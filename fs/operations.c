@@ -1,6 +1,7 @@
 #include "operations.h"
 
 #include "complaints.h"
+#include "viewoptions.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -226,24 +227,25 @@ static void reply_xattr(fuse_req_t request, const char *value, size_t length, si
 static void op_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, size_t size)
 {
 	sc_autofree char *path = NULL;
-	int rc =
-	    strcmp(name, XATTR_SOURCE) == 0 ? sc_catalog_source(service_of(request)->catalog, id, &path) : -ENODATA;
+	const struct sc_service *service = service_of(request);
+	bool is_options = strcmp(name, SC_VIEWOPTIONS_ATTRIBUTE) == 0;
+	int rc = is_options || strcmp(name, XATTR_SOURCE) == 0 ? sc_catalog_source(service->catalog, id, &path) : -ENODATA;
+	const char *value = is_options ? service->options : path;
 	if (rc < 0)
 		reply_error(request, rc);
 	else
-		reply_xattr(request, path, strlen(path), size);
+		reply_xattr(request, value, strlen(value), size);
 }
 
 static void op_listxattr(fuse_req_t request, fuse_ino_t id, size_t size)
 {
+	static const char names[] = XATTR_SOURCE "\0" SC_VIEWOPTIONS_ATTRIBUTE;
 	sc_autofree char *path = NULL;
 	int rc = sc_catalog_source(service_of(request)->catalog, id, &path);
 	if (rc < 0 && rc != -ENODATA)
 		reply_error(request, rc);
-	else if (rc < 0)
-		reply_xattr(request, "", 0, size);
 	else
-		reply_xattr(request, XATTR_SOURCE, sizeof(XATTR_SOURCE), size);
+		reply_xattr(request, names, rc < 0 ? 0 : sizeof(names), size);
 }
 
 /*

@@ -26,6 +26,7 @@
 /* The session's userdata. */
 struct sc_service {
 	const struct sc_source *source;
+	const char *options; /* the lines of SC_VIEWOPTIONS_ATTRIBUTE */
 	struct sc_catalog *catalog;
 	struct sc_reader *reader;
 	struct sc_buffers *buffers; /* for reads */

@@ -206,6 +206,7 @@ static int take_option(struct sc_options *options, int which, const char *name, 
 		if (sc_pattern_parse(argument, &options->pattern, &err) < 0)
 			return sc_options_usage_error("--pattern: %s", err.text);
 		options->has_pattern = true;
+		options->pattern_text = argument;
 		break;
 	case OPTION_CACHE_DIR:
 		if (!*argument)
@@ -320,6 +321,17 @@ int sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 		options.log = options.foreground ? "stderr" : "syslog";
 	*ret_options = options;
 	return -1;
+}
+
+char *sc_options_shown(const struct sc_options *options)
+{
+	sc_autofree char *view = sc_viewoptions_format(&options->view);
+	char *text;
+	if (!view || asprintf(&text, "%s%s%s%s%s", view, options->has_pattern ? "pattern=" : "",
+			      options->has_pattern ? options->pattern_text : "", options->has_pattern ? "\n" : "",
+			      options->follow_links ? "follow-links\n" : "") < 0)
+		return NULL;
+	return text;
 }
 
 void sc_options_clear(struct sc_options *options)

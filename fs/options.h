@@ -29,6 +29,7 @@ struct sc_options {
 	struct sc_view_options view;
 	bool has_pattern; /* else the known ones */
 	struct sc_pattern pattern; /* of the parts' names */
+	const char *pattern_text;  /* as it was given */
 	size_t nmount_options;
 	const char **mount_options; /* each argument of -o, in order; the strings are in argv */
 	char **own_argv;	    /* what stands for argv when mount(8) called; else NULL */
@@ -39,6 +40,8 @@ struct sc_options {
  * after --help and --version, SC_EXIT_USAGE after a message.
  */
 int sc_options_parse(int argc, char **argv, struct sc_options *ret_options);
+/* The lines of SC_VIEWOPTIONS_ATTRIBUTE; the caller frees them. NULL: out of memory. */
+char *sc_options_shown(const struct sc_options *options);
 void sc_options_clear(struct sc_options *options);
 
 /* "subcubefs: MESSAGE" and where to find help, on standard error. Returns SC_EXIT_USAGE. */

@@ -258,15 +258,28 @@ static bool parse_mode(const char *text, struct sc_options *options, bool *ret_a
 	return false;
 }
 
+/* What is on the command line is not overridden by a mount's options. */
+static void note_given(struct parsing *parsing, const char *name)
+{
+	struct sc_options *options = &parsing->options;
+	bool is_there = parsing->entry != NULL;
+	for (size_t i = 0; i < options->ngiven; i++)
+		is_there = is_there || strcmp(options->given[i], name) == 0;
+	if (!is_there && options->ngiven < SC_OPTIONS_MAX_GIVEN)
+		options->given[options->ngiven++] = name;
+}
+
 static error_t set_view_option(int key, const char *argument, struct argp_state *state)
 {
-	struct sc_options *options = &((struct parsing *)state->input)->options;
+	struct parsing *parsing = state->input;
+	struct sc_options *options = &parsing->options;
 	struct sc_error err = { 0 };
 	for (size_t i = 0; i < SC_COUNT_OF(option_list); i++) {
 		if (option_list[i].key != key)
 			continue;
 		if (sc_viewoptions_set(&options->view, option_list[i].name, argument, &err) < 0)
 			reject(state, "%s", err.text);
+		note_given(parsing, option_list[i].name);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -425,6 +438,7 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		if (sc_pattern_parse(argument, &options->pattern, &err) < 0)
 			reject(state, "--pattern: %s", err.text);
 		options->has_pattern = parsing->has_pattern = true;
+		note_given(parsing, "pattern");
 		return 0;
 	case KEY_IMAGES:
 		parsing->is_list = true;
@@ -493,6 +507,7 @@ void sc_options_clear(struct sc_options *options)
 		free(options->extensions[i]);
 	free(options->extensions);
 	free(options->listed);
+	free(options->adopted);
 	sc_config_clear(&options->config);
 	memset(options, 0, sizeof(*options));
 }

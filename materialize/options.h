@@ -32,6 +32,9 @@ enum sc_action { SC_ACTION_MAKE, SC_ACTION_RESUME, SC_ACTION_UNDO, SC_ACTION_LIS
 #define SC_OPTIONS_MEMORY_BYTES (UINT64_C(256) << 20)
 #define SC_OPTIONS_LEAST_MEMORY_BYTES (UINT64_C(4) << 20)
 
+/* There are fewer. */
+#define SC_OPTIONS_MAX_GIVEN 32
+
 struct sc_options {
 	struct sc_config config;
 	enum sc_action action;
@@ -48,6 +51,9 @@ struct sc_options {
 	size_t nextensions; /* 0: all */
 	char **extensions;  /* ".image", each once, owned */
 	struct sc_view_options view;
+	char *adopted; /* lines of a mount's options (adopt.h), owned; the pattern may point into it */
+	size_t ngiven; /* of the options of the view, and the pattern, that are on the command line: */
+	const char *given[SC_OPTIONS_MAX_GIVEN];
 	bool has_pattern;          /* else the known ones */
 	struct sc_pattern pattern; /* of the parts' names */
 	bool verify;               /* read all back before it gets its name; with overwrite and remove_parts too */

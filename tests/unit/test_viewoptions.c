@@ -141,6 +141,35 @@ static void what_is_settled(void **state)
 	assert_string_equal(options.settle.ready_file, "{part}.done");
 }
 
+/* What one program tells, another takes: the same options come out. */
+static void what_is_told_is_taken(void **state)
+{
+	(void)state;
+	static const struct sc_view_options cases[] = {
+		{ .missing = SC_MISSING_BLANK },
+		{ .missing = SC_MISSING_SKIP, .nparts = 64, .nchan = 128, .all_history = true, .reorder = true },
+		{ .header = { .axis_given = true, .axis = 2, .strict = true, .first_miscinfo = true } },
+	};
+	for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+		/* From the opposite, so that what is not told shows. */
+		struct sc_view_options options = { .all_history = true, .header = { .axis_given = true, .axis = 1 } };
+		sc_autofree char *lines = sc_viewoptions_format(&cases[i]), *again = NULL;
+		char *rest = strdup(lines), *begin = rest, *line;
+		while ((line = strsep(&rest, "\n"))) {
+			char *value = strchr(line, '=');
+			if (value)
+				*value++ = 0;
+			if (*line)
+				assert_int_equal(sc_viewoptions_set(&options, line, value, NULL), 0);
+		}
+		free(begin);
+		again = sc_viewoptions_format(&options);
+		assert_string_equal(again, lines);
+		assert_int_equal(options.nparts, cases[i].nparts);
+		assert_int_equal(options.header.axis_given, cases[i].header.axis_given);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +177,7 @@ int main(void)
 		cmocka_unit_test(the_last_one_counts),
 		cmocka_unit_test(what_is_no_value_changes_nothing),
 		cmocka_unit_test(what_is_settled),
+		cmocka_unit_test(what_is_told_is_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,100 @@
+"""A final product from a mount: by the materializer, which goes to the parts, and by cp."""
+
+import os
+
+import pytest
+
+import programs
+import synth
+
+pytestmark = pytest.mark.fuse
+
+
+def gap(source):
+    programs.run(["rm", "-r", source + "/cube.subcube.1.image"])
+
+
+def stale(source):
+    """A part of an earlier, larger run."""
+    synth.build(source, synth.run([2], ny=10, nx=12, masks=True, beam=(3.0, 2.0, 10.0), start=1.5e9), numbers=[9])
+
+
+def renamed(source):
+    for number in range(3):
+        os.rename("%s/cube.subcube.%d.image" % (source, number), "%s/cube.chunk%d.image" % (source, number))
+
+
+def linked(source):
+    away = os.path.dirname(source) + "/elsewhere.image"
+    os.rename(source + "/cube.subcube.2.image", away)
+    os.symlink(away, source + "/cube.subcube.2.image")
+
+
+def reversed_numbers(source):
+    os.rename(source + "/cube.subcube.0.image", source + "/cube.subcube.x.image")
+    os.rename(source + "/cube.subcube.2.image", source + "/cube.subcube.0.image")
+    os.rename(source + "/cube.subcube.x.image", source + "/cube.subcube.2.image")
+
+
+@pytest.mark.parametrize("change, options", [
+    (gap, []), (gap, ["--missing=skip"]), (stale, ["--nparts=3"]), (gap, ["--nparts=4", "--nchan=8"]),
+    (renamed, ["--pattern={base}.chunk{n}{ext}"]), (linked, ["--follow-links"]), (reversed_numbers, ["--reorder"]),
+    (lambda source: None, ["--axis=3", "--history=all", "--miscinfo=first", "--strict"])],
+    ids=["blank", "skip", "nparts", "nchan", "pattern", "follow-links", "reorder", "others"])
+def test_the_mounts_options_are_taken_over(small, mount, tmp_path, change, options):
+    source, _ = small
+    change(source)
+    with mount(source, *options) as mnt:
+        view = mnt.view("cube.image")
+        done = programs.materialize("--tiling=keep", "-o", tmp_path / "out.image", view)
+        assert done.returncode == 0, done.stderr
+        made = programs.tree(tmp_path / "out.image")
+        assert made == programs.tree(view)
+        done = programs.run(["cp", "-r", view, tmp_path / "copy.image"])
+        assert done.returncode == 0, done.stderr
+        assert programs.tree(tmp_path / "copy.image") == made
+
+
+def test_the_command_line_comes_first(small, mount, tmp_path):
+    source, _ = small
+    gap(source)
+    with mount(source) as mnt:
+        view = mnt.view("cube.image")
+        for given, status in (("--missing=error", 1), ("--missing=skip", 0)):
+            done = programs.materialize("--tiling=keep", given, "-o", tmp_path / "out.image", view)
+            assert done.returncode == status
+        assert programs.tree(tmp_path / "out.image") != programs.tree(view)
+
+
+def test_a_configuration_file_does_not(small, mount, tmp_path, monkeypatch):
+    source, _ = small
+    gap(source)
+    with mount(source) as mnt:
+        (tmp_path / "config" / "subcubefs").mkdir(parents=True)
+        (tmp_path / "config" / "subcubefs" / "config").write_text("missing = skip\n")
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+        done = programs.materialize("--tiling=keep", "-o", tmp_path / "out.image", mnt.view("cube.image"))
+        assert done.returncode == 0, done.stderr
+        assert programs.tree(tmp_path / "out.image") == programs.tree(mnt.view("cube.image"))
+
+
+def test_a_view_tells_its_options(small, mount):
+    with mount(small[0], "--missing=skip", "--pattern={base}.subcube.{n}{ext}", "--nparts=3", "--reorder") as mnt:
+        view = mnt.view("cube.image")
+        assert sorted(os.listxattr(view))[0] == "user.subcubefs.options"
+        lines = os.getxattr(view, "user.subcubefs.options").decode().splitlines()
+        assert lines == ["missing=skip", "nparts=3", "history=first", "miscinfo=merge", "axis=spectral", "reorder", "relax",
+                         "pattern={base}.subcube.{n}{ext}"]
+        for other in (mnt.path, view + "/table.dat"):
+            with pytest.raises(OSError):
+                os.getxattr(other, "user.subcubefs.options")
+
+
+def test_the_mount_is_not_read(small, mount, tmp_path, strace):
+    """Its directory is looked at, no file of it is opened."""
+    with mount(small[0]) as mnt:
+        trace = tmp_path / "trace"
+        done = programs.run(["strace", "-f", "-o", trace, "-e", "trace=open,openat,openat2", programs.MATERIALIZE, "-o",
+                             tmp_path / "out.image", mnt.view("cube.image")], timeout=180)
+        assert done.returncode == 0, done.stderr
+        assert mnt.path not in trace.read_text()
