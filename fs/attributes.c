@@ -4,9 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* What stat shows as the best size of a read: the kernel's own read-ahead. */
-#define BEST_READ_BYTES 131072
-
 /*
  * Whether everybody may pass all directories above `path`. Then the mode of
  * SOURCE itself decides who may enter the mount, as it does for the parts.
@@ -50,7 +47,7 @@ int sc_attributes_init(const struct sc_source *source, uid_t uid, gid_t gid, str
 	}
 	root->st_size = 0;
 	root->st_blocks = 0;
-	root->st_blksize = BEST_READ_BYTES;
+	root->st_blksize = SC_BEST_READ_BYTES;
 	*ret_owner = owner;
 	return 0;
 }
@@ -85,7 +82,7 @@ static void set_access(const struct sc_owner *owner, const struct sc_access *par
 
 void sc_attributes_directory(const struct sc_owner *owner, const struct sc_access *parts, struct stat *ret_stat)
 {
-	*ret_stat = (struct stat){ .st_mode = S_IFDIR, .st_blksize = BEST_READ_BYTES };
+	*ret_stat = (struct stat){ .st_mode = S_IFDIR, .st_blksize = SC_BEST_READ_BYTES };
 	set_access(owner, parts, 0555, ret_stat);
 }
 
@@ -97,7 +94,7 @@ void sc_attributes_file(const struct sc_owner *owner, const struct sc_access *pa
 		.st_nlink = 1,
 		.st_size = (off_t)size_bytes,
 		.st_blocks = (blkcnt_t)(size_bytes / 512 + (size_bytes % 512 > 0)),
-		.st_blksize = BEST_READ_BYTES,
+		.st_blksize = SC_BEST_READ_BYTES,
 	};
 	set_access(owner, parts, 0444, ret_stat);
 }

@@ -15,6 +15,12 @@
 
 #include <sys/stat.h>
 
+/*
+ * What stat shows as the best size of a read. cp and cat read so much at once, and write it into larger pages; who
+ * buffers small reads, as Python does, reads no less either.
+ */
+#define SC_BEST_READ_BYTES (512 << 10)
+
 struct sc_owner {
 	uid_t uid; /* the mounting user's */
 	gid_t gid;

@@ -8,6 +8,7 @@
  * pread of the file in TREE. So a reader of it takes the time that the kernel, libfuse and the wake-ups take, and with
  * -p that of reading one ordinary file on top.
  */
+#include "attributes.h"
 #include "session.h"
 
 #include <dirent.h>
@@ -53,6 +54,7 @@ static struct node *add_node(int dirfd, const char *path, const char *name, unsi
 	if (fstatat(dirfd, path, &node->attr, 0) < 0)
 		die(path);
 	node->attr.st_ino = nnodes++ + FUSE_ROOT_ID;
+	node->attr.st_blksize = SC_BEST_READ_BYTES;
 	if (pread_files && S_ISREG(node->attr.st_mode) && (node->fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC)) < 0)
 		die(path);
 	return node;
