@@ -98,6 +98,16 @@ def test_the_readme_names_options_that_exist():
     assert used - known <= of_others
 
 
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "tests/README.md"])
+def test_what_documents_name_is_there(document):
+    text = text_of(os.path.join(programs.ROOT, document))
+    named = set(re.findall(r"(?<![\w/.~-])(?:common|fs|materialize|tests|tools|man|completion|python|dist)/[\w./-]*\w", text))
+    assert named
+    for path in named:
+        made = path in ("tests/bench/results.md",)
+        assert made or os.path.exists(os.path.join(programs.ROOT, path)), "%s names %s" % (document, path)
+
+
 # ---- formats ----
 
 def documented_words():
