@@ -106,6 +106,7 @@ def test_sizes_are_exact(family, mount):
                 st = os.stat(os.path.join(mnt.path, path))
                 if data is not None:
                     assert st.st_size == len(data), (name, path)
+                assert st.st_blksize == 512 << 10, "cp and cat are to read as much at once"
 
 
 def test_the_pixel_file_is_as_long_as_its_tiles(small, mount):
