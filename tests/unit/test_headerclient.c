@@ -5,17 +5,13 @@
 #include "testdata.h"
 
 #include "headerclientpriv.h"
+#include "headerdir.h"
 #include "tablefile.h"
 #include "tsm.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
-
-static char workdir[] = "/tmp/sc-test-headerclient-XXXXXX";
-static int workdir_fd;
-static struct sc_source workdir_source = { .path = workdir };
 
 /* ---- requests ---- */
 
@@ -173,19 +169,6 @@ static void run_badly(const struct sc_header_request *request, int code, const c
 		fail_msg("%d \"%s\", expected %d \"%s\"", rc, err.text, code, text);
 	if (strchr(err.text, '\n'))
 		fail_msg("more than one line: \"%s\"", err.text);
-}
-
-/* Nothing may be left of any run. */
-static int no_scratch_left(void **state)
-{
-	(void)state;
-	unsetenv("SUBCUBEFS_HEADER");
-	DIR *dir = opendir(workdir);
-	int left = 0;
-	for (struct dirent *entry; dir && (entry = readdir(dir));)
-		left += strncmp(entry->d_name, "subcubefs-header-", 17) == 0;
-	closedir(dir);
-	return left ? -1 : 0;
 }
 
 /* ---- the real program ---- */
@@ -387,13 +370,6 @@ static void bad_requests(void **state)
 
 /* ---- histories that cannot be read ---- */
 
-static void write_file(int dirfd, const char *path, const char *text, mode_t mode)
-{
-	sc_autoclose int fd = openat(dirfd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-	assert_true(fd >= 0);
-	assert_int_equal(sc_io_write_full(fd, text, strlen(text)), 0);
-}
-
 /* A real log table in `part`, with one text in table.dat changed to another of the same length. */
 static void write_changed_log(const char *part, const char *from, const char *to)
 {
@@ -463,14 +439,6 @@ static void unreadable_histories(void **state)
 }
 
 /* ---- other programs in its place ---- */
-
-static void use_script(const char *text)
-{
-	char path[256];
-	write_file(workdir_fd, "program", text, 0700);
-	snprintf(path, sizeof(path), "%s/program", workdir);
-	setenv("SUBCUBEFS_HEADER", path, 1);
-}
 
 static void misbehaving_programs(void **state)
 {
@@ -620,22 +588,6 @@ static void no_room_for_scratch(void **state)
 	setenv("TMPDIR", "/nonexistent/tmp", 1);
 	run_badly(&request, -ENOENT, "cannot make a scratch directory in /nonexistent/tmp");
 	setenv("TMPDIR", workdir, 1);
-}
-
-static int make_workdir(void **state)
-{
-	(void)state;
-	if (!mkdtemp(workdir))
-		return -1;
-	workdir_source.dirfd = workdir_fd = open(workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return workdir_fd < 0 || setenv("TMPDIR", workdir, 1) < 0 ? -1 : 0;
-}
-
-static int remove_workdir(void **state)
-{
-	(void)state;
-	close(workdir_fd);
-	return sc_io_remove_tree(AT_FDCWD, workdir);
 }
 
 int main(void)

@@ -2,27 +2,19 @@
 #include "testdata.h"
 
 #include "headerclientpriv.h"
-#include "ioutil.h"
+#include "headerdir.h"
 
-#include <dirent.h>
-#include <fcntl.h>
+#include <errno.h>
 #include <signal.h>
 #include <sys/stat.h>
 
 #define PATIENCE 1000 /* times 20 ms */
 
-static char workdir[] = "/tmp/sc-test-headerstart-XXXXXX";
-static int workdir_fd;
-static struct sc_source workdir_source = { .path = workdir };
-
-static void use_script(const char *text)
+/* A script that has not run yet. */
+static void use_new_script(const char *text)
 {
-	char path[256];
-	sc_autoclose int fd = openat(workdir_fd, "program", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
-	assert_int_equal(sc_io_write_full(fd, text, strlen(text)), 0);
 	unlinkat(workdir_fd, "program.log", 0);
-	snprintf(path, sizeof(path), "%s/program", workdir);
-	setenv("SUBCUBEFS_HEADER", path, 1);
+	use_script(text);
 }
 
 /* What the script has written to ${0}.log, once it holds `text`; the caller frees it. */
@@ -42,18 +34,6 @@ static char *await_log(const char *text)
 	}
 	fail_msg("the script has not written \"%s\"", text);
 	return NULL;
-}
-
-static int no_scratch_left(void **state)
-{
-	(void)state;
-	unsetenv("SUBCUBEFS_HEADER");
-	DIR *dir = opendir(workdir);
-	int left = 0;
-	for (struct dirent *entry; dir && (entry = readdir(dir));)
-		left += strncmp(entry->d_name, "subcubefs-header-", 17) == 0;
-	closedir(dir);
-	return left ? -1 : 0;
 }
 
 static struct sc_header_request make_request(const struct sc_record *coords, const char *message)
@@ -82,7 +62,7 @@ static void gets_the_request_when_it_is_known(void **state)
 	sc_autorecord struct sc_record *coords = sc_record_new();
 	sc_autofree char *message = make_long_message();
 	struct sc_header_request request = make_request(coords, message);
-	use_script("#!/bin/sh\necho started >> ${0}.log\ntr -dc x | wc -c >> ${0}.log\n"
+	use_new_script("#!/bin/sh\necho started >> ${0}.log\ntr -dc x | wc -c >> ${0}.log\n"
 		   "mkdir $1/image; echo > $1/image/table.dat; echo ended >> ${0}.log\n");
 	request.started = sc_headerclient_start();
 	assert_non_null(request.started);
@@ -106,7 +86,7 @@ static void ends_before_the_request_is_known(void **state)
 	sc_autorecord struct sc_record *coords = sc_record_new();
 	sc_autofree char *message = make_long_message();
 	struct sc_header_request request = make_request(coords, message);
-	use_script("#!/bin/sh\necho 'subcubefs-header: no' >&2; echo started >> ${0}.log; exit 3\n");
+	use_new_script("#!/bin/sh\necho 'subcubefs-header: no' >&2; echo started >> ${0}.log; exit 3\n");
 	request.started = sc_headerclient_start();
 	assert_non_null(request.started);
 	free(await_log("started\n"));
@@ -120,7 +100,7 @@ static void ends_before_the_request_is_known(void **state)
 static void is_killed_when_it_is_not_needed(void **state)
 {
 	(void)state;
-	use_script("#!/bin/sh\necho pid $$. > ${0}.log\ncat\n");
+	use_new_script("#!/bin/sh\necho pid $$. > ${0}.log\ncat\n");
 	struct sc_headerclient *client = sc_headerclient_start();
 	assert_non_null(client);
 	sc_autofree char *log = await_log(".\n");
@@ -141,22 +121,6 @@ static void cannot_be_started(void **state)
 	assert_null(sc_headerclient_start());
 	setenv("TMPDIR", workdir, 1);
 	sc_headerclient_free(NULL);
-}
-
-static int make_workdir(void **state)
-{
-	(void)state;
-	if (!mkdtemp(workdir))
-		return -1;
-	workdir_source.dirfd = workdir_fd = open(workdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return workdir_fd < 0 || setenv("TMPDIR", workdir, 1) < 0 ? -1 : 0;
-}
-
-static int remove_workdir(void **state)
-{
-	(void)state;
-	close(workdir_fd);
-	return sc_io_remove_tree(AT_FDCWD, workdir);
 }
 
 int main(void)
