@@ -115,6 +115,11 @@ int sc_identity_add_directory(struct sc_identity *identity, int dirfd_, const ch
 	}
 	if (rc < 0)
 		return rc;
+	struct stat st;
+	if (fstat(dirfd(dir), &st) < 0)
+		return -errno;
+	const struct sc_file_id id = sc_file_id_of(&st);
+	sc_identity_add(identity, &id);
 	char *names[SC_IDENTITY_MAXFILES];
 	size_t count = 0;
 	const char *name;

@@ -43,7 +43,7 @@ void sc_identity_add_name(struct sc_identity *identity, const char *name);
 /* More files than this in a directory are -E2BIG; a log table has 5. */
 #define SC_IDENTITY_MAXFILES 64
 
-/* Adds all entries of a directory, in order of their names; that there is no directory is a state too. 0 or -errno. */
+/* Adds a directory and all entries of it, in order of their names; that there is no directory is a state too. 0 or -errno. */
 int sc_identity_add_directory(struct sc_identity *identity, int dirfd, const char *path);
 
 /* Adds all that is in another identity. */

@@ -60,6 +60,7 @@ static int add_entry(struct sc_view *view, unsigned parent, const char *director
 		return add_file(view, parent, name, path, &st, err);
 	if (!S_ISDIR(st.st_mode) || depth == DEPTH_MAX)
 		return 0;
+	sc_access_add_way(&view->files, &st, sc_access_has_acl(view->source->dirfd, path));
 	struct sc_node *node;
 	int rc = add_node(view, parent, name, SC_NODE_DIRECTORY, &node, err);
 	return rc < 0 ? rc : add_directory(view, (unsigned)(node - view->nodes), path, depth + 1, err);

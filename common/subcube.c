@@ -43,6 +43,37 @@ void sc_access_merge(struct sc_access *access, const struct sc_access *other)
 		access->newest_ns = other->newest_ns;
 }
 
+/* Longer ago than anything that has a time. */
+#define NO_TIME (-(1ll << 40))
+
+void sc_access_add_way(struct sc_access *access, const struct stat *st, bool has_acl)
+{
+	struct stat way = *st;
+	way.st_mode = (way.st_mode & 0111) * 7;
+	way.st_mtim = (struct timespec){ .tv_sec = NO_TIME };
+	sc_access_add(access, &way, has_acl);
+}
+
+int sc_access_add_contents(struct sc_access *access, int dirfd_, const char *path)
+{
+	sc_autoclosedir DIR *directory = NULL;
+	struct stat st;
+	int rc = sc_io_open_directory(dirfd_, path, 0, &directory);
+	if (rc == -ENOENT || rc == -ENOTDIR)
+		return 0;
+	if (rc < 0 || fstat(dirfd(directory), &st) < 0)
+		return rc < 0 ? rc : -errno;
+	sc_access_add_way(access, &st, sc_access_open_has_acl(dirfd(directory)));
+	const char *name;
+	while ((rc = sc_io_next_entry(directory, &name)) > 0) {
+		if (fstatat(dirfd(directory), name, &st, 0) < 0)
+			return -errno;
+		st.st_mtim = (struct timespec){ .tv_sec = NO_TIME };
+		sc_access_add(access, &st, sc_access_has_acl(dirfd(directory), name));
+	}
+	return rc;
+}
+
 /* By the answer of getxattr. Whatever cannot be told counts as an ACL: then only the mounting user gets access. */
 static bool acl_was_found(ssize_t answer)
 {
@@ -238,6 +269,18 @@ static bool same_shape(const struct sc_tsm *a, const struct sc_tsm *b)
 	return a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof(a->shape[0])) == 0;
 }
 
+static int add_mask_directory(struct sc_subcube *subcube, const struct sc_source *source, const char *path,
+			      struct sc_error *err)
+{
+	struct stat st;
+	if (fstatat(source->dirfd, path, &st, 0) < 0)
+		return sc_error_errno(err, -errno, "%s: cannot stat", path);
+	const struct sc_file_id id = sc_file_id_of(&st);
+	sc_identity_add(&subcube->identity, &id);
+	sc_access_add_way(&subcube->files, &st, sc_access_has_acl(source->dirfd, path));
+	return 0;
+}
+
 /* Opens the default mask named `mask` in the image's keywords. */
 static int open_mask(const struct sc_source *source, const char *name, const char *mask, struct sc_subcube *subcube,
 		     struct sc_error *err)
@@ -262,7 +305,9 @@ static int open_mask(const struct sc_source *source, const char *name, const cha
 	if (rc < 0)
 		return rc;
 	struct sc_tablefile table;
-	rc = read_table(subcube, source, directory.text, &table, err);
+	rc = add_mask_directory(subcube, source, directory.text, err);
+	if (rc == 0)
+		rc = read_table(subcube, source, directory.text, &table, err);
 	if (rc < 0)
 		return rc;
 	rc = open_array(subcube, source, directory.text, prefix, "PagedArray", &table, &subcube->mask, err);

@@ -31,6 +31,15 @@ struct sc_access {
 void sc_access_add(struct sc_access *access, const struct stat *st, bool has_acl);
 void sc_access_merge(struct sc_access *access, const struct sc_access *other);
 
+/*
+ * Adds a directory that has to be searched to get at the files: who may not do
+ * that does not see them, whatever their own modes are. Its time does not count.
+ */
+void sc_access_add_way(struct sc_access *access, const struct stat *st, bool has_acl);
+
+/* Adds that of the directory `path` and of the files in it; their times do not count. That it is not there is no error. */
+int sc_access_add_contents(struct sc_access *access, int dirfd, const char *path);
+
 /* Whether a file or directory has an access ACL beyond its mode bits; path relative to dirfd. */
 bool sc_access_has_acl(int dirfd, const char *path);
 bool sc_access_open_has_acl(int fd);
@@ -52,7 +61,7 @@ struct sc_subcube {
 	struct sc_access files;     /* of all files read */
 	/*
 	 * Of the part's directory, table.dat, table.fN and the pixels' file, then of
-	 * the mask's three files when it has one; of a FITS image of that file.
+	 * the mask's directory and its three files when it has one; of a FITS image of that file.
 	 */
 	struct sc_identity identity;
 	struct sc_fits *fits;       /* a FITS image that is not complete: neither keywords nor shapes */

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,7 +19,6 @@
 #include "viewfresh.h"
 #include "viewtables.h"
 #include "warnings.h"
-#include "workers.h"
 
 /* Modified Julian date of 1970-01-01; casacore's log times are in seconds of it. */
 #define MJD_OF_UNIX_EPOCH 40587.0
@@ -152,6 +150,23 @@ static void forget_history(struct sc_view *view)
 	view->history.newest_ns = INT64_MAX;
 }
 
+/* Who may read the log rows that the view has. */
+static int add_history_access(struct sc_view *view, const char *const *parts, size_t count, struct sc_error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		sc_autofree char *path = NULL;
+		if (asprintf(&path, "%s/logtable", parts[i]) < 0) {
+			path = NULL;
+			return out_of_memory(view, err);
+		}
+		rc = sc_access_add_contents(&view->files, view->source->dirfd, path);
+		if (rc < 0)
+			sc_error_errno(err, rc, "%s: cannot be looked at", path);
+	}
+	return rc;
+}
+
 static int make_tables(struct sc_view *view, const struct sc_header *header, const struct sc_view_options *options,
 		       struct sc_headerclient *client, struct sc_error *err)
 {
@@ -182,6 +197,9 @@ static int make_tables(struct sc_view *view, const struct sc_header *header, con
 	if (options->cache && sc_viewfresh_note_history(view, options->all_history) < 0)
 		forget_history(view);
 	int rc = sc_headerclient_run(&request, &files, err);
+	/* A history that is left out for being out of reach is seen by nobody. */
+	if (rc == 0 && !files.warning)
+		rc = add_history_access(view, histories, nhistories, err);
 	if (rc < 0)
 		return rc;
 	if (files.warning) {
@@ -302,6 +320,12 @@ static int build_from_catalog(struct sc_view *view, const struct sc_product *pro
 		with_axis.header.axis = axis;
 	}
 	rc = build_from_parts(view, &filled, &with_axis, err);
+	if (rc == 0) {
+		/* The view's own directory is the catalog's; how to get to the parts counts for the files. */
+		struct sc_access access;
+		sc_view_directory_access(view->source, &filled, &access);
+		sc_access_merge(&view->files, &access);
+	}
 	sc_catalogparts_clear(&filled);
 	return rc;
 }
@@ -370,50 +394,4 @@ int sc_view_find(const struct sc_view *view, unsigned directory, const char *nam
 			return (int)i;
 	}
 	return -1;
-}
-
-/* The directories of a product's parts, looked at by several threads. */
-struct directories {
-	const struct sc_source *source;
-	const struct sc_product *product;
-	pthread_mutex_t lock; /* of `access` */
-	struct sc_access access;
-};
-
-static void look_at_directory(struct directories *directories, const char *name)
-{
-	struct stat st;
-	struct sc_access one = { 0 };
-	int dirfd = directories->source->dirfd;
-	/* What is neither is no part; to look into the view tells the reader so. */
-	if (fstatat(dirfd, name, &st, 0) < 0 || (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)))
-		return;
-	/* A FITS image is a file; in the directory that is shown for it, who may read may search as well. */
-	if (S_ISREG(st.st_mode))
-		st.st_mode |= (st.st_mode & 0444) >> 2;
-	sc_access_add(&one, &st, sc_access_has_acl(dirfd, name));
-	pthread_mutex_lock(&directories->lock);
-	sc_access_merge(&directories->access, &one);
-	pthread_mutex_unlock(&directories->lock);
-}
-
-static void look_at_part(void *context, size_t number)
-{
-	struct directories *directories = context;
-	look_at_directory(directories, directories->product->parts[number].name);
-}
-
-void sc_view_directory_access(const struct sc_source *source, const struct sc_product *product,
-			      struct sc_access *ret_access)
-{
-	struct directories directories = { .source = source, .product = product };
-	char name[NAME_MAX + 1];
-	pthread_mutex_init(&directories.lock, NULL);
-	sc_workers_each(product->nparts, look_at_part, &directories);
-	/* What is no loose part is in the directory that has the view's own name. */
-	if (product->kind != SC_PRODUCT_PARTS &&
-	    snprintf(name, sizeof(name), "%s%s", product->base, product->ext) < (int)sizeof(name))
-		look_at_directory(&directories, name);
-	pthread_mutex_destroy(&directories.lock);
-	*ret_access = directories.access;
 }

@@ -83,6 +83,16 @@ static bool add_table(const struct check *check, const struct sc_part *part, con
 	       add_inner(check, part, file, strlen(file), identity, ret_id);
 }
 
+/* The directory that the mask is in. */
+static bool add_mask_directory(const struct check *check, const struct sc_part *part, const char *file,
+			       struct sc_identity *identity)
+{
+	char path[PATH_MAX];
+	const char *slash = strrchr(file, '/');
+	return slash && snprintf(path, sizeof(path), "%s/%.*s", part->name, (int)(slash - file), file) < (int)sizeof(path) &&
+	       add_file(check->view->source->dirfd, path, S_IFDIR, identity, NULL);
+}
+
 /* In the order of sc_subcube.identity. */
 static bool is_fresh(const struct check *check, size_t number)
 {
@@ -100,7 +110,8 @@ static bool is_fresh(const struct check *check, size_t number)
 	} else {
 		same = add_file(view->source->dirfd, part->name, S_IFDIR, &identity, NULL) &&
 		       add_table(check, part, pixels_file, &identity, &part->pixels_id) &&
-		       (!mask_file || add_table(check, part, mask_file, &identity, &part->mask_id));
+		       (!mask_file || (add_mask_directory(check, part, mask_file, &identity) &&
+				       add_table(check, part, mask_file, &identity, &part->mask_id)));
 	}
 	return same && sc_identity_equal(&identity, &part->identity);
 }

@@ -139,10 +139,33 @@ static void all_files_of_a_part_count(void **state)
 	assert_true(sc_access_has_acl(workdir_fd, "not there"));
 }
 
+static void a_directory_on_the_way_says_who_may_pass(void **state)
+{
+	(void)state;
+	struct stat file = { .st_mode = S_IFREG | 0644, .st_uid = 1, .st_gid = 2, .st_mtim.tv_sec = 10 };
+	static const struct {
+		mode_t directory, all;
+	} cases[] = { { 0755, 0644 }, { 0711, 0644 }, { 0744, 0600 }, { 0750, 0640 }, { 0705, 0604 }, { 0666, 0 } };
+	for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+		struct sc_access all = { 0 };
+		struct stat way = file;
+		way.st_mode = S_IFDIR | cases[i].directory;
+		way.st_mtim.tv_sec = 99;
+		sc_access_add(&all, &file, false);
+		sc_access_add_way(&all, &way, false);
+		assert_int_equal(all.mode, cases[i].all);
+		assert_true(all.uniform);
+		assert_int_equal(all.newest_ns, 10000000000);
+		sc_access_add_way(&all, &way, true);
+		assert_false(all.uniform);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(access_is_what_all_allow),
+		cmocka_unit_test(a_directory_on_the_way_says_who_may_pass),
 		cmocka_unit_test(identities_differ_in_each_member),
 		cmocka_unit_test(all_files_of_a_part_count),
 	};
