@@ -126,6 +126,69 @@ def looks_right(mnt, names, tables):
         return False
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("action", ["errno=EIO", "errno=ENOENT", "size=9"])
+def test_each_look_at_the_parts_of_a_kept_header_fails_in_turn(tmp_path, mount, faultfs, wanted, record_fault, action):
+    """What cannot be looked at is not believed to be unchanged: the header is made anew, or the look is an error."""
+    directory, cache = tmp_path / "directory", tmp_path / "cache"
+    family(str(directory), "cube")
+    names = copies(directory, "cube", 60 if os.environ.get("SC_SOAK_SECONDS") else 16)
+    options = ("--readahead=0", "-o", "direct_io", "--cache-dir=%s" % cache)
+    storage = faultfs(directory)
+    time.sleep(2.2)     # what changed less than 2 s ago is not kept
+    tables = wanted(directory, names[0])
+    with mount(storage.path, *options) as mnt:
+        assert all(files_of(mnt.view(n + ".image")) == tables for n in names)
+        assert len(os.listdir(cache)) == len(names)
+    tried, wrong = 0, []
+    with mount(storage.path, *options) as mnt:
+        views = [mnt.view(n + ".image") for n in names]
+        requests = count_requests(storage, views.pop(), lambda v: programs.whole(v + "/table.dat"))
+        step = requests // (len(views) - 2) + 1
+        numbers = range(0, requests + step, step)
+        for view, got in every_request(storage, action, numbers, views, lambda v: programs.whole(v + "/table.dat")):
+            tried += 1
+            if isinstance(got, OSError):
+                wrong += [] if got.errno == errno.EIO and named(mnt.log(), os.path.basename(view)[:-6]) else [str(got)]
+            elif got != tables["table.dat"]:
+                wrong.append("%s: other bytes" % view)
+        assert programs.wait_until(lambda: looks_right(mnt, names, tables)), "no later look was right"
+    assert not wrong
+    record_fault("Source", "a look at the parts of a kept header fails, one after another: %s" % action, tried)
+
+
+WAYS = {"page cache": (), "read-ahead": ("--readahead=1M,always",), "read-ahead and direct_io": ("--readahead=1M,always", "-o", "direct_io")}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_request_for_pixels_fails_whichever_way_they_are_read(tmp_path, mount, faultfs, record_fault, way):
+    """Parts of uneven depth, so that tiles are gathered; read in order, so that others are read ahead."""
+    parts = synth.run([3, 5, 4, 2], ny=16, nx=16, tile=[(16, 16, 1, n) for n in (3, 5, 4, 2)])
+    synth.build(str(tmp_path / "directory"), parts)
+    pixels = b"".join(p.pixels.tobytes() for p in parts)
+    storage, tried, failed, fired = faultfs(tmp_path / "directory"), 0, 0, 1
+    with mount(storage.path, "--no-cache", *WAYS[way]) as mnt:
+        time.sleep(2.2)     # of what changed less than 2 s ago nothing stays in memory
+        path = mnt.view("cube.image", PIXELS)
+        fd = os.open(path, os.O_RDONLY)
+        while fired:
+            rule = storage.rule("*", "*", "errno=EIO", skip=tried, count=1)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            for at in range(0, len(pixels), 1024):
+                try:
+                    got = os.pread(fd, 1024, at)
+                    assert got and pixels.startswith(got, at)
+                except OSError as error:
+                    assert error.errno == errno.EIO
+                    failed += 1
+            fired = storage.stats(rule).fired
+            storage.clear(rule)
+            tried += 1
+            assert programs.whole(path)[:len(pixels)] == pixels
+        os.close(fd)
+    record_fault("Source", "a request for pixels fails, each in turn, by way of %s" % way, tried)
+
+
 def test_storage_that_goes_away(tmp_path, mount, faultfs, record_fault):
     """As a network file system: ENOTCONN for all that is open and all that is not. The mount itself is well."""
     directory = tmp_path / "directory"
