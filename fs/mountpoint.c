@@ -56,7 +56,7 @@ bool sc_mountpoint_mounted(const char *path, struct sc_mounted *ret_mounted)
 	size_t capacity = 0;
 	bool found = false;
 	while (getline(&line, &capacity, file) >= 0) {
-		struct sc_mounted mounted;
+		struct sc_mounted mounted = { 0 };
 		char *mounted_on;
 		/* Mounts are listed after those that they cover: the last one counts. */
 		if (parse_mount(line, &mounted_on, &mounted) && strcmp(mounted_on, path) == 0) {

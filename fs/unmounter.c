@@ -153,9 +153,13 @@ int sc_unmounter_start(const char *mountpoint, bool clear_dead, struct sc_unmoun
 
 void sc_unmounter_unmount(const struct sc_unmounter *unmounter, const struct sc_mounted *mounted, enum sc_unmount how)
 {
-	struct request request = { .any = !mounted, .how = how };
+	struct request request;
 	if (unmounter->fd < 0)
 		return;
+	/* All of it is sent, what pads it too. */
+	memset(&request, 0, sizeof(request));
+	request.any = !mounted;
+	request.how = how;
 	if (mounted)
 		request.mounted = *mounted;
 	if (send(unmounter->fd, &request, sizeof(request), MSG_NOSIGNAL) == (ssize_t)sizeof(request))
