@@ -224,8 +224,16 @@ static void reply_xattr(fuse_req_t request, const char *value, size_t length, si
 		fuse_reply_buf(request, value, length);
 }
 
+/*
+ * Only of the users' kind there are any. That others are not supported, rather
+ * than absent, keeps ls from asking for each file's security context.
+ */
 static void op_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, size_t size)
 {
+	if (strncmp(name, "user.", strlen("user.")) != 0) {
+		reply_error(request, -EOPNOTSUPP);
+		return;
+	}
 	sc_autofree char *path = NULL;
 	const struct sc_service *service = service_of(request);
 	bool is_options = strcmp(name, SC_VIEWOPTIONS_ATTRIBUTE) == 0;

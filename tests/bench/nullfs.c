@@ -176,11 +176,11 @@ static void null_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offs
 		fuse_reply_buf(request, constant, length < sizeof(constant) ? length : sizeof(constant));
 }
 
-/* Ours has one attribute of its own, so it cannot say that there are none at all. */
+/* Ours has attributes of its own, so it cannot say that there are none at all; but not of the kind that ls asks for. */
 static void null_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, size_t size)
 {
 	(void)id, (void)name, (void)size;
-	fuse_reply_err(request, ENODATA);
+	fuse_reply_err(request, EOPNOTSUPP);
 }
 
 const struct fuse_lowlevel_ops sc_operations = {

@@ -118,6 +118,19 @@ def test_the_pixel_file_is_as_long_as_its_tiles(small, mount):
             assert os.stat(mnt.view("cube.image", name)).st_size == tiles.file_bytes(said["shape"], tile, pixel_bytes)
 
 
+def test_there_are_extended_attributes_of_the_users_kind_only(small, mount):
+    """ls asks each file for its security context, unless the first answer is that there are none of that kind."""
+    source, parts = small
+    with mount(source) as mnt:
+        view = mnt.view("cube.image")
+        assert os.getxattr(view, "user.subcubefs.source").decode() == os.path.join(source, "cube")
+        assert "user.subcubefs.source" in os.listxattr(view)
+        for name, code in (("user.other", errno.ENODATA), ("security.other", errno.EOPNOTSUPP)):
+            with pytest.raises(OSError) as refused:
+                os.getxattr(view, name)
+            assert refused.value.errno == code, name
+
+
 def test_a_name_that_is_not_there(small, mount):
     with mount(small[0]) as mnt:
         for path in ("cube", "cube.model", "cube.image/table.f1", "cube.image/mask1", "cube.subcube.0.image"):
