@@ -11,6 +11,7 @@
 #include "move.h"
 #include "partcheck.h"
 #include "partlock.h"
+#include "settling.h"
 
 static enum sc_mode mode_of(const struct sc_image *image)
 {
@@ -211,6 +212,11 @@ static int move_parts(struct sc_image *image, struct sc_error *err)
 	return rc;
 }
 
+int sc_image_check_settled(const struct sc_image *image, struct sc_error *err)
+{
+	return sc_settling_check(image->options, image->view->source, image->product, image->seen, err);
+}
+
 void sc_image_commit(struct sc_image *image)
 {
 	struct sc_error *err = &image->error;
@@ -220,6 +226,8 @@ void sc_image_commit(struct sc_image *image)
 		rc = sc_write_close(&image->write, image->path, err);
 	}
 	bool is_moved = mode_of(image) == SC_MODE_MOVEVIRTUAL;
+	if (rc == 0 && is_moved)
+		rc = sc_image_check_settled(image, err);
 	if (rc == 0)
 		rc = is_moved || image->options->remove_parts ? sc_output_publish(&image->output, err)
 							      : sc_output_commit(&image->output, err);

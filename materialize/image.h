@@ -20,6 +20,8 @@ struct sc_image {
 	const struct sc_options *options;
 	const char *path;           /* of the output */
 	const char *ext;            /* what of the path is the extension; "" when it has none of ours */
+	const struct sc_product *product;
+	struct sc_settle_memory *seen; /* of the parts, when they were waited for */
 	const struct sc_view *view; /* NULL: could not be built */
 	struct sc_output output;
 	bool is_opened; /* output */
@@ -68,6 +70,9 @@ void sc_image_read_back(const struct sc_image *image);
 
 /* All tasks were done again to compare: compares what is no task, the small files. */
 int sc_image_compare(const struct sc_image *image, struct sc_error *err);
+
+/* Whether nobody has begun to write a part: before they are taken. -EBUSY names one. */
+int sc_image_check_settled(const struct sc_image *image, struct sc_error *err);
 
 /*
  * Gives it its final name, unless a part was changed meanwhile; on failure it is discarded and image->error tells why. The

@@ -18,6 +18,7 @@
 #include "progress.h"
 #include "quantity.h"
 #include "remove.h"
+#include "settling.h"
 #include "signals.h"
 #include "space.h"
 #include "sweep.h"
@@ -32,6 +33,7 @@
 struct run {
 	const struct sc_options *options;
 	struct sc_input input;
+	struct sc_settling settling;
 	struct sc_views views;
 	struct sc_plan plan;
 	struct sc_progress progress;
@@ -93,7 +95,9 @@ static enum sc_status open_outputs(struct run *run)
 		image->options = run->options;
 		image->part_fd = -1;
 		image->path = run->input.images[i].output;
-		image->ext = run->input.images[i].product->ext;
+		image->product = run->input.images[i].product;
+		image->seen = run->settling.memories ? &run->settling.memories[i] : NULL;
+		image->ext = image->product->ext;
 		int rc = sc_output_open(image->path, run->options->overwrite, &image->output, &err);
 		image->is_opened = rc == 0;
 		if (rc < 0) {
@@ -417,7 +421,7 @@ static int find_input(struct run *run)
 		sc_log(SC_LOG_ERROR, "%s", err.text);
 		return SC_STATUS_USAGE;
 	}
-	enum sc_status status = sc_input_find(options, &run->input, &err);
+	enum sc_status status = sc_settling_find(options, &run->settling, &run->input, &err);
 	/* These words are looked for by callers, so nothing is put in front of them. */
 	if (status == SC_STATUS_NOT_FOUND)
 		fprintf(stderr, "%s\n", err.text);
@@ -457,6 +461,7 @@ static int attempt(const struct sc_options *options)
 	sc_plan_clear(&run.plan);
 	sc_views_clear(&run.views);
 	sc_input_clear(&run.input);
+	sc_settling_clear(&run.settling);
 	return status;
 }
 

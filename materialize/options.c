@@ -103,8 +103,16 @@ static const struct argp_option option_list[] = {
 	  "Read each image back from the disk and compare all of it with the subcubes before it gets its name (always "
 	  "with --overwrite and --remove-subcubes)",
 	  4 },
+	{ "settle", KEY_VIEW + 9, "SECONDS", 0,
+	  "A subcube is finished when it is unchanged for so long and not locked by its writer (default: 10); until then "
+	  "it is waited for, no longer than that; 0: do not look",
+	  4 },
+	{ "ready-file", KEY_VIEW + 10, "PATTERN", 0,
+	  "A subcube is finished when this file is there, such as '{part}.done'", 4 },
 	{ "wait", KEY_WAIT, NULL, 0,
-	  "Wait for another subcube-materialize that is at work on the same output or subcubes", 4 },
+	  "Wait for subcubes that are still being written, and for another subcube-materialize that is at work on the "
+	  "same output or subcubes, as long as it takes",
+	  4 },
 	{ "progress", KEY_PROGRESS, "WHEN", 0,
 	  "Lines that move: on a terminal, else a line now and then (auto, the default), always, or never", 4 },
 	{ "quiet", 'q', NULL, 0, "Say nothing but errors", 4 },
@@ -492,6 +500,7 @@ void sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 					    documentation, NULL,      NULL,
 					    NULL };
 	struct parsing parsing = { .options = { .view.tiling.mode = SC_TILING_AUTO,
+						.view.settle.quiet_ns = SC_SETTLE_DEFAULT_NS,
 						.memory_bytes = SC_OPTIONS_MEMORY_BYTES } };
 	argp_err_exit_status = SC_STATUS_USAGE;
 	take_config(&parsing);

@@ -229,7 +229,9 @@ static int finish(const struct sc_output *output, struct sc_error *err)
 int sc_remove_parts(const struct sc_image *image, bool tmpdirs, size_t *count, int *ret_signal, struct sc_error *err)
 {
 	struct sc_movejournal journal = { 0 };
-	int rc = list_parts(image, tmpdirs, &journal, err);
+	int rc = sc_image_check_settled(image, err);
+	if (rc == 0)
+		rc = list_parts(image, tmpdirs, &journal, err);
 	if (rc == 0)
 		rc = write_journal(&image->output, &journal, err);
 	if (rc == 0) {

@@ -61,7 +61,11 @@ def own_cache(tmp_path_factory):
     """No test sees what another run left in the user's cache, or the user's configuration. SC_CACHE=off: no cache at all."""
     off = os.environ.get("SC_CACHE") == "off"
     os.environ["XDG_CACHE_HOME"] = "/dev/null/none" if off else str(tmp_path_factory.mktemp("cache"))
-    os.environ["XDG_CONFIG_HOME"] = "/dev/null/none"
+    # nobody writes the parts that a test has just made
+    config = tmp_path_factory.mktemp("config")
+    (config / "subcubefs").mkdir()
+    (config / "subcubefs" / "config").write_text("settle = 0\n")
+    os.environ["XDG_CONFIG_HOME"] = str(config)
 
 
 @pytest.fixture(scope="session")
