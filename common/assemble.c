@@ -139,7 +139,8 @@ static int report_missing(struct assembly *assembly, struct sc_error *err)
 	const char *verb = nmissing == 1 ? "is" : "are";
 	switch (assembly->options->missing) {
 	case SC_MISSING_ERROR:
-		return sc_error_set(err, -ENOENT, "%s: %s %s missing", view->name, names, verb);
+		return sc_error_set(err, -ENOENT, "%s: %s %s missing; --missing=blank or --missing=skip goes without",
+				    view->name, names, verb);
 	case SC_MISSING_SKIP:
 		return sc_assemble_warn(view, err, "%s %s missing; the cube is without %s channels", names, verb,
 					nmissing == 1 ? "its" : "their");

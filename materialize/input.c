@@ -141,10 +141,17 @@ static enum sc_status check_outputs(const struct sc_options *options, const stru
 	return SC_STATUS_DONE;
 }
 
+static bool is_directory(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* One that is asked for must be there, but when there is nothing at all, that is what is said. */
-static enum sc_status check_extensions(const struct sc_options *options, const struct sc_scan *scan,
+static enum sc_status check_extensions(const struct sc_options *options, const struct sc_input *input,
 				       struct sc_error *err)
 {
+	const struct sc_scan *scan = &input->scan;
 	const char *absent = NULL;
 	size_t npresent = 0;
 	for (size_t i = 0; i < options->nextensions; i++) {
@@ -154,8 +161,9 @@ static enum sc_status check_extensions(const struct sc_options *options, const s
 			absent = options->extensions[i];
 	}
 	if (scan->nproducts == 0 || (absent && npresent == 0)) {
-		sc_error_set(err, -ENOENT, "%s for %s%s%s", NOT_FOUND, options->base,
-			     scan->nproducts ? ", extension " : "", scan->nproducts ? absent : "");
+		sc_error_set(err, -ENOENT, "%s for %s%s%s; subcube-materialize --list %s tells what there is", NOT_FOUND,
+			     options->base, scan->nproducts ? ", extension " : "", scan->nproducts ? absent : "",
+			     is_directory(options->base) ? options->base : input->source.path);
 		return SC_STATUS_NOT_FOUND;
 	}
 	if (absent) {
@@ -163,6 +171,22 @@ static enum sc_status check_extensions(const struct sc_options *options, const s
 		return SC_STATUS_USAGE;
 	}
 	return SC_STATUS_DONE;
+}
+
+/* A view may be of an image that has no subcubes any more. */
+static enum sc_status check_finished(const struct sc_options *options, const struct family *family,
+				     const struct sc_input *input, struct sc_error *err)
+{
+	sc_autofree char *table = NULL;
+	if (!family->extension || find_product(&input->scan, family->extension))
+		return SC_STATUS_DONE;
+	if (asprintf(&table, "%s%s/table.dat", input->source.base, family->extension) < 0)
+		table = NULL;
+	if (!table || faccessat(input->source.dirfd, table, F_OK, 0) < 0)
+		return SC_STATUS_DONE;
+	sc_error_set(err, -ENOENT, "%s for %s: it is a finished image already, which cp -r copies", NOT_FOUND,
+		     options->base);
+	return SC_STATUS_NOT_FOUND;
 }
 
 static bool is_chosen(const struct sc_options *options, const struct family *family, const char *extension)
@@ -195,7 +219,9 @@ static enum sc_status check_catalogs(const struct sc_options *options, const str
 static enum sc_status choose(const struct sc_options *options, const struct family *family, struct sc_input *input,
 			     struct sc_error *err)
 {
-	enum sc_status status = check_extensions(options, &input->scan, err);
+	enum sc_status status = check_finished(options, family, input, err);
+	if (status == SC_STATUS_DONE)
+		status = check_extensions(options, input, err);
 	if (status != SC_STATUS_DONE)
 		return status;
 	if (family->extension && !find_product(&input->scan, family->extension)) {

@@ -98,3 +98,15 @@ def test_the_mount_is_not_read(small, mount, tmp_path, strace):
                              tmp_path / "out.image", mnt.view("cube.image")], timeout=180)
         assert done.returncode == 0, done.stderr
         assert mnt.path not in trace.read_text()
+
+
+def test_an_image_that_is_finished_is_copied_otherwise(small, mount, tmp_path):
+    source, _ = small
+    assert programs.materialize("-q", "--remove-subcubes", source + "/cube").returncode == 0
+    with mount(source) as mnt:
+        view = mnt.view("cube.image")
+        done = programs.materialize("-o", tmp_path / "out.image", view)
+        assert done.returncode == 3
+        programs.assert_message(done.stderr, ["cube.image", "finished", "cp -r"])
+        assert programs.run(["cp", "-r", view, tmp_path / "copy.image"]).returncode == 0
+        assert programs.tree(tmp_path / "copy.image") == programs.tree(source + "/cube.image")

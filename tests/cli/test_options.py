@@ -118,6 +118,20 @@ def test_nothing_to_do_is_status_3(tmp_path, base):
     assert sorted(os.listdir(source)) == ["cube.image"]
 
 
+def test_it_is_told_how_to_find_what_there_is(source):
+    """Somebody gives the directory, a name that is not there, or an extension that is not there."""
+    for arguments in ([source], [source + "/nothing"], ["-e", "foo", source + "/cube"]):
+        done = programs.materialize(*arguments)
+        assert done.returncode == 3
+        programs.assert_message(done.stderr, ["No subcube files found", "--list %s" % source])
+
+
+def test_it_is_told_how_to_go_on_without_what_is_missing(source):
+    programs.run(["rm", "-r", source + "/cube.subcube.1.psf"])
+    done = programs.materialize(source + "/cube")
+    programs.assert_message(done.stderr, ["cube.psf", "cube.subcube.1.psf", "--missing=blank", "--missing=skip"])
+
+
 def test_an_output_that_exists_is_refused_before_anything_is_written(source):
     os.mkdir(source + "/cube.psf")
     with open(source + "/cube.psf/mine", "w") as stream:
