@@ -57,7 +57,7 @@ def processes(mountpoint):
                 arguments = [a.decode(errors="replace") for a in stream.read().split(b"\0")]
         except OSError:
             continue
-        if os.path.basename(arguments[0]) == "subcubefs" and str(mountpoint) in arguments:
+        if os.path.basename(arguments[0]) in ("subcubefs", "mount.subcubefs") and str(mountpoint) in arguments:
             found.append(int(pid))
     return found
 

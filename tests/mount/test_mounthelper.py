@@ -6,6 +6,8 @@ import shutil
 import pytest
 
 import programs
+import synth
+import users
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a mount namespace")
 
@@ -97,3 +99,44 @@ def test_a_wrong_call(tmp_path, arguments, words):
     done = programs.run([tmp_path / "mount.subcubefs", *arguments])
     assert done.returncode == 2
     programs.assert_message(done.stderr, words)
+
+
+# ---- other users ----
+
+@pytest.fixture
+def place(world):
+    """Users, a family that all may read, alice's mountpoint, mount.subcubefs, and a line in fstab for users."""
+    these = world()
+    synth.build(these.path("source"), synth.run([2, 2]))
+    os.chmod(these.path("source"), 0o755)
+    these.make("mnt", "alice")
+    these.make("sbin")
+    os.symlink(these.SUBCUBEFS, these.path("sbin/mount.subcubefs"))
+    with open(these.path("fstab"), "w") as stream:
+        stream.write("%s %s subcubefs user,noauto 0 0\n" % (these.path("source"), these.path("mnt")))
+    os.chmod(these.path("fstab"), 0o644)
+    for what, where in (("sbin", HELPERS), ("fstab", "/etc/fstab")):
+        assert these.run(["mount", "--bind", these.path(what), where]).returncode == 0
+    return these
+
+
+def test_a_user_mounts_and_unmounts(place):
+    mountpoint = place.path("mnt")
+    done = place.run(["mount", mountpoint], user="alice")
+    assert done.returncode == 0, done.stderr
+    assert "user_id=%d" % users.IDS["alice"][0] in place.mountinfo(mountpoint)[-1].split(",")
+    assert place.run(["ls", mountpoint], user="alice").stdout == "cube.image\n"
+    done = place.run(["umount", mountpoint], user="alice")
+    assert done.returncode == 0, done.stderr
+    assert not place.mountinfo(mountpoint)
+
+
+def test_root_names_the_user_that_serves(place):
+    mountpoint = place.path("mnt")
+    done = place.run(["mount", "-t", "subcubefs", "-o", "user=bob", place.path("source"), mountpoint])
+    assert done.returncode == 0, done.stderr
+    [pid] = [p for p in programs.processes(mountpoint) if p in place.pids()]
+    with open("/proc/%d/status" % pid) as stream:
+        assert "\nUid:\t%d\t" % users.IDS["bob"][0] in stream.read()
+    assert place.run(["ls", mountpoint], user="carol").stdout == "cube.image\n"
+    assert place.run(["umount", mountpoint]).returncode == 0
