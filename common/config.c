@@ -21,8 +21,9 @@ static const struct known {
 	{ "miscinfo", true, BOTH },       { "missing", true, BOTH },
 	{ "no-cache", false, BOTH },      { "no-tempclose", false, MATERIALIZE }, { "options", true, MOUNT },
 	{ "pattern", true, BOTH },        { "progress", true, MATERIALIZE },  { "quiet", false, MATERIALIZE },
-	{ "readahead", true, MOUNT },     { "ready-file", true, MATERIALIZE },     { "reflink", true, MATERIALIZE },   { "relax", false, BOTH },
-	{ "reorder", false, BOTH },       { "settle", true, MATERIALIZE },          { "strict", false, BOTH },          { "tempclose", false, MATERIALIZE },
+	{ "readahead", true, MOUNT },     { "ready-file", true, BOTH },       { "refresh", true, MOUNT },
+	{ "reflink", true, MATERIALIZE }, { "relax", false, BOTH },           { "reorder", false, BOTH },
+	{ "settle", true, BOTH },         { "strict", false, BOTH },          { "tempclose", false, MATERIALIZE },
 	{ "tiling", true, MATERIALIZE },  { "verify", false, MATERIALIZE },   { "wait", false, MATERIALIZE },
 };
 

@@ -256,7 +256,7 @@ static void set_numbers(struct sc_product *products, size_t nproducts)
 	}
 }
 
-static void clear_product(struct sc_product *product)
+void sc_product_clear(struct sc_product *product)
 {
 	for (size_t i = 0; i < product->nparts; i++)
 		free(product->parts[i].name);
@@ -295,7 +295,7 @@ static int sort_products(struct sc_scan *scan)
 			last->problem = NULL;
 			rc = -ENOMEM;
 		}
-		clear_product(product);
+		sc_product_clear(product);
 	}
 	scan->nproducts = kept;
 	return rc;
@@ -353,7 +353,7 @@ char *sc_scan_part_name(const struct sc_product *product, uint64_t number)
 void sc_scan_clear(struct sc_scan *scan)
 {
 	for (size_t i = 0; i < scan->nproducts; i++)
-		clear_product(&scan->products[i]);
+		sc_product_clear(&scan->products[i]);
 	free(scan->products);
 	*scan = (struct sc_scan){ 0 };
 }

@@ -64,6 +64,9 @@ int sc_scan_source(const struct sc_source *source, const struct sc_scan_options 
 		   struct sc_error *err);
 void sc_scan_clear(struct sc_scan *scan);
 
+/* For a product that was taken out of a scan. */
+void sc_product_clear(struct sc_product *product);
+
 /* The name that part `number` of the product has or would have; the caller frees it, NULL: out of memory. */
 char *sc_scan_part_name(const struct sc_product *product, uint64_t number);
 

@@ -16,6 +16,9 @@
 /* The byte of table.lock on which casacore has its read or write lock; the one behind it only says "in use". */
 #define LOCK_BYTE 0
 
+/* Of a part: its history and masks. */
+#define MAX_SUBTABLES 32
+
 struct sc_settle_seen {
 	char *name;
 	struct sc_identity identity;
@@ -83,27 +86,61 @@ static void add_directory(const struct stat *st, struct look *look)
 	sc_identity_add(&look->identity, &id);
 }
 
+static bool add_files(int dirfd, const char *table, struct look *look)
+{
+	static const char *const files[] = { "table.dat", "table.f0", "table.f0_TSM0" };
+	char path[PATH_MAX];
+	struct stat st;
+	bool any = false;
+	for (size_t i = 0; i < SC_COUNT_OF(files); i++) {
+		if (snprintf(path, sizeof(path), "%s/%s", table, files[i]) < (int)sizeof(path))
+			any |= add_file(dirfd, path, look, &st);
+	}
+	return any;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+	return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/* The history and the masks, of whatever name. An image's own files are table.SOMETHING. */
+static void add_subtables(int dirfd, const char *part, struct look *look)
+{
+	sc_autoclosedir DIR *dir = NULL;
+	char *names[MAX_SUBTABLES], path[PATH_MAX];
+	const char *name;
+	size_t count = 0;
+	if (sc_io_open_directory(dirfd, part, 0, &dir) < 0)
+		return;
+	while (count < MAX_SUBTABLES && sc_io_next_entry(dir, &name) > 0) {
+		if (strncmp(name, "table.", 6) != 0 && !(names[count++] = strdup(name)))
+			look->rc = -ENOMEM;
+	}
+	if (look->rc == 0 && count > 0)
+		qsort(names, count, sizeof(*names), compare_names);
+	for (size_t i = 0; i < count; i++) {
+		if (look->rc == 0 && snprintf(path, sizeof(path), "%s/%s", part, names[i]) < (int)sizeof(path))
+			add_files(dirfd, path, look);
+		free(names[i]);
+	}
+}
+
 static void look_at_image(int dirfd, const char *part, struct look *look)
 {
-	static const char *const files[] = { "table.dat", "table.f0", "table.f0_TSM0", "mask0/table.dat",
-					     "mask0/table.f0_TSM0", "logtable/table.f0" };
-	char path[PATH_MAX];
-	struct stat directory, st;
-	bool any = false;
+	struct stat directory;
 	if (fstatat(dirfd, part, &directory, 0) < 0)
 		return;
 	if (!S_ISDIR(directory.st_mode)) {
-		add_file(dirfd, part, look, &st); /* a FITS image */
+		add_file(dirfd, part, look, &directory); /* a FITS image */
 		return;
 	}
 	add_directory(&directory, look);
-	for (size_t i = 0; i < SC_COUNT_OF(files); i++) {
-		if (snprintf(path, sizeof(path), "%s/%s", part, files[i]) < (int)sizeof(path))
-			any |= add_file(dirfd, path, look, &st);
-	}
-	/* It was just made, and there is nothing in it yet. */
-	if (!any)
-		add_file(dirfd, part, look, &st);
+	/* Without files it was just made, and there is nothing in it yet. */
+	if (add_files(dirfd, part, look))
+		add_subtables(dirfd, part, look);
+	else
+		add_file(dirfd, part, look, &directory);
 	look->writer = find_writer(dirfd, part);
 }
 
@@ -353,6 +390,31 @@ int sc_settle_look(const struct sc_source *source, const struct sc_product *prod
 	}
 	*ret_settled = settled;
 	return 0;
+}
+
+bool sc_settle_any(const struct sc_source *source, const struct sc_product *product,
+		   const struct sc_settle_options *options)
+{
+	struct look look;
+	struct round round = { .source = source, .options = options, .now_ns = clock_ns(CLOCK_REALTIME) };
+	bool off = options->quiet_ns == 0 && !options->ready_file;
+	if (product->kind != SC_PRODUCT_PARTS || off)
+		return true;
+	for (size_t i = 0; i < product->nparts; i++) {
+		struct sc_product one = *product;
+		char *reason = NULL;
+		one.parts = &product->parts[i];
+		round.product = &one;
+		round.looks = &look;
+		look = (struct look){ 0 };
+		look_at_part(&round, 0);
+		if (look.rc < 0 || find_reason(&round, NULL, 0, &reason) < 0)
+			return false;
+		if (!reason)
+			return true;
+		free(reason);
+	}
+	return false;
 }
 
 void sc_settled_clear(struct sc_settled *settled)

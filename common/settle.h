@@ -60,6 +60,10 @@ int sc_settle_look(const struct sc_source *source, const struct sc_product *prod
 		   struct sc_settled *ret_settled, struct sc_error *err);
 void sc_settled_clear(struct sc_settled *settled);
 
+/* Whether any part is settled, by times, locks and ready files: looks at the parts until one is. */
+bool sc_settle_any(const struct sc_source *source, const struct sc_product *product,
+		   const struct sc_settle_options *options);
+
 /*
  * Whether `pattern` can name the ready files: a path in the source with {part}
  * (the part's own path), or {n} and perhaps {base} and {ext} as in names.h. -EINVAL: it cannot.

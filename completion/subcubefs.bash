@@ -49,7 +49,7 @@ _subcubefs() {
 		COMPREPLY=($(compgen -W "$(_subcubefs_values "$option")" -- "$cur"))
 		return
 		;;
-	--pattern | --nparts | --nchan | --jobs | -j | --memory | --readahead | --user | --ext | -e)
+	--pattern | --nparts | --nchan | --jobs | -j | --memory | --readahead | --refresh | --settle | --ready-file | --user | --ext | -e)
 		COMPREPLY=()
 		return
 		;;

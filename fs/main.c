@@ -16,6 +16,7 @@
 #include "notify.h"
 #include "options.h"
 #include "privileges.h"
+#include "refresh.h"
 #include "session.h"
 #include "unmounter.h"
 #include "viewcache.h"
@@ -35,6 +36,9 @@
 
 #define CACHE_BYTES ((size_t)64 << 20)
 
+/* Between finding a file and opening it there is less than this. */
+#define GRACE_NS INT64_C(10000000000)
+
 /* What is being read ahead when the mount has ended cannot hold up the program for longer. */
 #define PATIENCE_MS 4000
 
@@ -48,6 +52,8 @@ struct program {
 	struct sc_user user; /* of --user */
 	struct sc_service service;
 	struct sc_session *session;
+	struct sc_scan_options scan;
+	struct sc_refresh *refresh; /* NULL: the source is not looked at again */
 	int ready_fd; /* the child's end of the pipe; -1 in the foreground */
 	bool was_ready;
 	char *shown_options; /* service.options */
@@ -91,22 +97,43 @@ static int explain_nothing_found(const struct program *program, struct sc_error 
 			    "No subcube files found in %s; give a directory that holds BASE.subcube.N.EXT", given);
 }
 
+/* Whoever looks into the mount next would wonder. */
+static void warn_of_hidden(const struct program *program)
+{
+	sc_autofree char *hidden = sc_catalog_describe_hidden(program->service.catalog);
+	if (hidden)
+		fprintf(stderr, "subcubefs: warning: %s\n", hidden);
+}
+
 static int make_catalog(struct program *program, struct sc_error *err)
 {
 	struct sc_scan scan = { 0 };
 	const struct sc_source *source = &program->source;
-	const struct sc_scan_options options = {
+	const struct sc_options *options = &program->options;
+	program->scan = (struct sc_scan_options){
 		.exclude = sc_mountpoint_entry_of(program->mountpoint, source->dirfd),
-		.pattern = program->options.has_pattern ? &program->options.pattern : NULL,
+		.pattern = options->has_pattern ? &options->pattern : NULL,
 	};
-	int rc = sc_scan_source(source, &options, &scan, err);
+	int rc = sc_scan_source(source, &program->scan, &scan, err);
 	if (rc < 0)
 		return rc;
 	if (scan.nproducts == 0) {
 		sc_scan_clear(&scan);
 		return explain_nothing_found(program, err);
 	}
-	return sc_catalog_new(source, &scan, &program->options.view, geteuid(), getegid(), &program->service.catalog, err);
+	program->service.refreshing = options->refresh_ns > 0;
+	const struct sc_catalog_options catalog_options = {
+		.source = source,
+		.view = &options->view,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.refreshing = program->service.refreshing,
+		.grace_ns = GRACE_NS,
+	};
+	rc = sc_catalog_new(&catalog_options, &scan, &program->service.catalog, err);
+	if (rc == 0)
+		warn_of_hidden(program);
+	return rc;
 }
 
 static int open_source(struct program *program, struct sc_error *err)
@@ -202,6 +229,21 @@ static void detach_stdio(const struct sc_options *options)
 		sc_log_open("subcubefs", "syslog", SC_LOG_INFO, NULL);
 }
 
+static void start_refreshing(struct program *program)
+{
+	const struct sc_refresh_options options = {
+		.catalog = program->service.catalog,
+		.source = &program->source,
+		.scan = program->scan,
+		.period_ns = program->options.refresh_ns,
+		.tell = sc_session_tell,
+		.context = program->session,
+	};
+	int rc = options.period_ns > 0 ? sc_refresh_start(&options, &program->refresh) : 0;
+	if (rc < 0)
+		sc_log(SC_LOG_ERROR, "%s: cannot be looked at again: %s", program->source.path, strerror(-rc));
+}
+
 /* The kernel has sent INIT. */
 static void become_ready(void *context)
 {
@@ -217,6 +259,7 @@ static void become_ready(void *context)
 	} else {
 		sc_notify("READY=1");
 	}
+	start_refreshing(program);
 	sc_log(SC_LOG_INFO, "%s: mounted on %s, %zu image%s", program->source.path, program->mountpoint,
 	       sc_catalog_count(program->service.catalog), sc_catalog_count(program->service.catalog) == 1 ? "" : "s");
 }
@@ -226,6 +269,23 @@ static void forget_view(void *reader, const struct sc_view *view)
 	sc_reader_forget(reader, view);
 }
 
+/* False: a thread waits for the storage, which does not answer. */
+static bool stop_serving(const struct program *program)
+{
+	const struct sc_service *service = &program->service;
+	return sc_refresh_stop(program->refresh, PATIENCE_MS) && sc_catalog_stop(service->catalog, PATIENCE_MS) &&
+	       (!service->reader || sc_reader_stop(service->reader, PATIENCE_MS));
+}
+
+static void free_service(struct program *program)
+{
+	struct sc_service *service = &program->service;
+	sc_refresh_free(program->refresh);
+	sc_catalog_free(sc_steal_ptr(service->catalog));
+	sc_reader_free(service->reader);
+	sc_buffers_free(service->buffers);
+}
+
 static int serve(struct program *program)
 {
 	struct sc_error err = { 0 };
@@ -233,6 +293,7 @@ static int serve(struct program *program)
 	program->service.context = program;
 	program->service.reader = sc_reader_new(choose_max_files(), CACHE_BYTES);
 	program->service.buffers = sc_buffers_new();
+	sc_catalog_set_forget(program->service.catalog, forget_view, program->service.reader);
 	const struct sc_options *options = &program->options;
 	int rc = 0;
 	if (program->service.reader && options->readahead_bytes > 0)
@@ -250,14 +311,12 @@ static int serve(struct program *program)
 		sc_log(SC_LOG_ERROR, "%s", err.text);
 	else
 		sc_log(SC_LOG_INFO, "%s: unmounted", program->mountpoint);
-	if (program->service.reader && !sc_reader_stop(program->service.reader, PATIENCE_MS)) {
+	if (!stop_serving(program)) {
 		sc_log(SC_LOG_ERROR, "%s: the storage does not answer a read; ending without waiting for it",
 		       program->mountpoint);
 		_exit(rc < 0 ? SC_EXIT_FAILURE : 0);
 	}
-	sc_catalog_each_view(program->service.catalog, forget_view, program->service.reader);
-	sc_reader_free(program->service.reader);
-	sc_buffers_free(program->service.buffers);
+	free_service(program);
 	return rc < 0 ? SC_EXIT_FAILURE : 0;
 }
 

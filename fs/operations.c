@@ -1,6 +1,7 @@
 #include "operations.h"
 
 #include "complaints.h"
+#include "refusals.h"
 #include "viewoptions.h"
 
 #include <errno.h>
@@ -9,9 +10,15 @@
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 
-/* Nothing that was answered ever changes, so the kernel may keep it. Names that are not there may be typing errors. */
+/*
+ * A node's attributes and what is in a view never change, so the kernel may keep them. Names that are not there may be
+ * typing errors.
+ */
 #define KEEP_SECONDS 3600.0
 #define KEEP_ABSENT_SECONDS 1.0
+
+/* Where the source is looked at again, names may go over to other nodes: the kernel is told, but asks now and then. */
+#define KEEP_NAME_SECONDS 1.0
 
 #define XATTR_SOURCE "user.subcubefs.source"
 
@@ -38,48 +45,113 @@ static void op_init(void *userdata, struct fuse_conn_info *connection)
 	service->ready(service->context);
 }
 
+/* --- requests that wait for what the catalog finds out --- */
+
+/* A request that is answered now, or by the thread that wakes it. */
+struct deferred {
+	struct sc_waiter waiter;
+	fuse_req_t request;
+	void (*answer)(struct deferred *deferred); /* frees it, unless it has to wait */
+	fuse_ino_t id;
+	size_t size;
+	off_t offset;
+	bool plus;
+	char name[];
+};
+
+static void wake(struct sc_waiter *waiter, bool ended)
+{
+	struct deferred *deferred = (struct deferred *)((char *)waiter - offsetof(struct deferred, waiter));
+	if (!ended) {
+		deferred->answer(deferred);
+		return;
+	}
+	reply_error(deferred->request, -ENOTCONN);
+	free(deferred);
+}
+
+static struct deferred *defer(fuse_req_t request, void (*answer)(struct deferred *deferred), fuse_ino_t id,
+			      const char *name)
+{
+	size_t size = strlen(name) + 1;
+	struct deferred *deferred = malloc(sizeof(*deferred) + size);
+	if (!deferred) {
+		reply_error(request, -ENOMEM);
+		return NULL;
+	}
+	*deferred = (struct deferred){ .waiter.wake = wake, .request = request, .answer = answer, .id = id };
+	memcpy(deferred->name, name, size);
+	return deferred;
+}
+
 /* --- names and attributes --- */
 
 /* The directory of a view has its final link count once the view is built; until then the kernel asks each time. */
-static double attribute_seconds(const struct sc_catalog_node *node)
+static double attribute_seconds(const struct sc_service *service, const struct sc_catalog_node *node)
 {
-	return node->settled ? KEEP_SECONDS : 0;
+	if (!node->settled)
+		return 0;
+	return node->id == SC_CATALOG_ROOT && service->refreshing ? KEEP_NAME_SECONDS : KEEP_SECONDS;
 }
 
-static struct fuse_entry_param entry_of(const struct sc_catalog_node *node)
+static struct fuse_entry_param entry_of(const struct sc_service *service, fuse_ino_t parent,
+					const struct sc_catalog_node *node)
 {
+	bool may_change = parent == SC_CATALOG_ROOT && service->refreshing;
 	return (struct fuse_entry_param){
 		.ino = node->id,
 		.attr = node->attr,
-		.attr_timeout = attribute_seconds(node),
-		.entry_timeout = KEEP_SECONDS,
+		.attr_timeout = attribute_seconds(service, node),
+		.entry_timeout = may_change ? KEEP_NAME_SECONDS : KEEP_SECONDS,
 	};
+}
+
+static void answer_lookup(struct deferred *deferred)
+{
+	struct sc_catalog_node node;
+	const struct sc_service *service = service_of(deferred->request);
+	int rc = sc_catalog_lookup(service->catalog, deferred->id, deferred->name, &deferred->waiter, &node);
+	if (rc == SC_CATALOG_WAIT)
+		return;
+	if (rc == -ENOENT) {
+		struct fuse_entry_param absent = { .entry_timeout = KEEP_ABSENT_SECONDS };
+		fuse_reply_entry(deferred->request, &absent);
+	} else if (rc < 0) {
+		reply_error(deferred->request, rc);
+	} else {
+		struct fuse_entry_param entry = entry_of(service, deferred->id, &node);
+		fuse_reply_entry(deferred->request, &entry);
+	}
+	free(deferred);
 }
 
 static void op_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
+	struct deferred *deferred = defer(request, answer_lookup, parent, name);
+	if (deferred)
+		answer_lookup(deferred);
+}
+
+static void answer_getattr(struct deferred *deferred)
+{
 	struct sc_catalog_node node;
-	int rc = sc_catalog_lookup(service_of(request)->catalog, parent, name, &node);
-	if (rc == -ENOENT) {
-		struct fuse_entry_param absent = { .entry_timeout = KEEP_ABSENT_SECONDS };
-		fuse_reply_entry(request, &absent);
-	} else if (rc < 0) {
-		reply_error(request, rc);
-	} else {
-		struct fuse_entry_param entry = entry_of(&node);
-		fuse_reply_entry(request, &entry);
-	}
+	const struct sc_service *service = service_of(deferred->request);
+	int rc = sc_catalog_getattr(service->catalog, deferred->id, &deferred->waiter, &node);
+	if (rc == SC_CATALOG_WAIT)
+		return;
+	if (rc < 0)
+		reply_error(deferred->request, rc);
+	else
+		fuse_reply_attr(deferred->request, &node.attr, attribute_seconds(service, &node));
+	free(deferred);
 }
 
 static void op_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *file)
 {
 	(void)file;
-	struct sc_catalog_node node;
-	int rc = sc_catalog_getattr(service_of(request)->catalog, id, &node);
-	if (rc < 0)
-		reply_error(request, rc);
-	else
-		fuse_reply_attr(request, &node.attr, attribute_seconds(&node));
+	struct deferred *deferred = defer(request, answer_getattr, id, "");
+	if (deferred)
+		answer_getattr(deferred);
 }
 
 static void op_statfs(fuse_req_t request, fuse_ino_t id)
@@ -92,56 +164,125 @@ static void op_statfs(fuse_req_t request, fuse_ino_t id)
 		fuse_reply_statfs(request, &st);
 }
 
+/* --- what is open --- */
+
+/* What file->fh means: a node that is open, where opens are counted; else 0. */
+static struct sc_opened *opened_of(const struct fuse_file_info *file)
+{
+	return file ? (struct sc_opened *)(uintptr_t)file->fh : NULL;
+}
+
+static void reply_open(fuse_req_t request, const struct sc_opened *opened, struct fuse_file_info *file)
+{
+	struct sc_catalog *catalog = service_of(request)->catalog;
+	struct sc_opened *kept = malloc(sizeof(*kept));
+	if (kept) {
+		*kept = *opened;
+		file->fh = (uintptr_t)kept;
+		/* Fails where the process was interrupted, and nothing will be released. */
+		if (fuse_reply_open(request, file) == 0)
+			return;
+		free(kept);
+	} else {
+		reply_error(request, -ENOMEM);
+	}
+	sc_catalog_release(catalog, opened);
+}
+
+/* Of a file or a directory. */
+static void op_release(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *file)
+{
+	(void)id;
+	struct sc_opened *opened = opened_of(file);
+	if (opened)
+		sc_catalog_release(service_of(request)->catalog, opened);
+	free(opened);
+	reply_error(request, 0);
+}
+
 /* --- directories --- */
 
 /*
- * That it is not there tells the kernel never to ask again, and to keep what
- * it reads. Nothing has to be done for an open directory; the view that it may
- * need is built when something in it is looked for or listed.
+ * ENOSYS tells the kernel never to ask again, and to keep what it reads.
+ * Nothing has to be done for an open directory; the view that it may need is
+ * built when something in it is looked for or listed. Where views can be
+ * replaced, one stays whose directory is open; of the root's listing nothing is kept.
  */
 static void op_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *file)
 {
-	(void)id, (void)file;
-	reply_error(request, -ENOSYS);
+	const struct sc_service *service = service_of(request);
+	struct sc_opened opened;
+	int rc = service->refreshing ? 0 : -ENOSYS;
+	if (rc == 0 && id == SC_CATALOG_ROOT) {
+		fuse_reply_open(request, file);
+		return;
+	}
+	if (rc == 0)
+		rc = sc_catalog_open_directory(service->catalog, id, &opened);
+	if (rc < 0) {
+		reply_error(request, rc);
+		return;
+	}
+	file->keep_cache = file->cache_readdir = 1;
+	reply_open(request, &opened, file);
 }
 
 /* An entry without a node number: the kernel takes name and type, and looks it up when somebody wants more. */
-static struct fuse_entry_param listed_entry_of(const struct sc_catalog_dirent *listed)
+static struct fuse_entry_param listed_entry_of(const struct sc_service *service, fuse_ino_t parent,
+					       const struct sc_catalog_dirent *listed)
 {
-	struct fuse_entry_param entry = entry_of(&listed->node);
+	struct fuse_entry_param entry = entry_of(service, parent, &listed->node);
 	if (!listed->has_attributes)
 		entry.ino = 0;
 	return entry;
 }
 
+/* Returns the number of bytes; why there are no more is in `*ret_rc`: SC_CATALOG_WAIT, or -errno, or 0: no room. */
+static size_t fill_directory(struct deferred *deferred, char *buffer, int *ret_rc)
+{
+	const struct sc_service *service = service_of(deferred->request);
+	size_t used = 0, size = deferred->size;
+	uint64_t position = (uint64_t)deferred->offset;
+	struct sc_catalog_dirent listed;
+	while ((*ret_rc = sc_catalog_read_directory(service->catalog, deferred->id, position, &deferred->waiter,
+						    &listed)) == 0) {
+		struct fuse_entry_param entry = listed_entry_of(service, deferred->id, &listed);
+		off_t next = (off_t)listed.next;
+		size_t needed = deferred->plus ? fuse_add_direntry_plus(deferred->request, buffer + used, size - used,
+									listed.name, &entry, next)
+					       : fuse_add_direntry(deferred->request, buffer + used, size - used,
+								   listed.name, &entry.attr, next);
+		if (needed > size - used)
+			return used;
+		used += needed;
+		position = listed.next;
+	}
+	return used;
+}
+
+static void answer_readdir(struct deferred *deferred)
+{
+	int rc = -ENOMEM;
+	sc_autofree char *buffer = malloc(deferred->size);
+	size_t used = buffer ? fill_directory(deferred, buffer, &rc) : 0;
+	if (rc == SC_CATALOG_WAIT)
+		return;
+	if (rc < 0 && rc != -ENOENT)
+		reply_error(deferred->request, rc);
+	else
+		fuse_reply_buf(deferred->request, buffer, used);
+	free(deferred);
+}
+
 static void read_directory(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, bool plus)
 {
-	struct sc_catalog *catalog = service_of(request)->catalog;
-	sc_autofree char *buffer = malloc(size);
-	if (!buffer) {
-		reply_error(request, -ENOMEM);
+	struct deferred *deferred = defer(request, answer_readdir, id, "");
+	if (!deferred)
 		return;
-	}
-	size_t used = 0;
-	for (;;) {
-		struct sc_catalog_dirent listed;
-		int rc = sc_catalog_read_directory(catalog, id, (uint64_t)offset, &listed);
-		if (rc == -ENOENT)
-			break;
-		if (rc < 0) {
-			reply_error(request, rc);
-			return;
-		}
-		struct fuse_entry_param entry = listed_entry_of(&listed);
-		size_t needed =
-		    plus ? fuse_add_direntry_plus(request, buffer + used, size - used, listed.name, &entry, offset + 1)
-			 : fuse_add_direntry(request, buffer + used, size - used, listed.name, &entry.attr, offset + 1);
-		if (needed > size - used)
-			break;
-		used += needed;
-		offset++;
-	}
-	fuse_reply_buf(request, buffer, used);
+	deferred->size = size;
+	deferred->offset = offset;
+	deferred->plus = plus;
+	answer_readdir(deferred);
 }
 
 static void op_readdir(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *file)
@@ -159,56 +300,76 @@ static void op_readdirplus(fuse_req_t request, fuse_ino_t id, size_t size, off_t
 /* --- files --- */
 
 /*
- * As for directories. The kernel asks each time only where each open file has
- * to be told to pass the page cache by.
+ * As for directories. The kernel asks each time where views can be replaced, or
+ * where each open file has to be told to pass the page cache by.
  */
 static void op_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *file)
 {
-	const struct sc_view *view;
-	unsigned index;
-	int rc = sc_catalog_open_file(service_of(request)->catalog, id, &view, &index);
-	if (rc == 0 && ((file->flags & O_ACCMODE) != O_RDONLY || file->flags & O_TRUNC))
+	const struct sc_service *service = service_of(request);
+	struct sc_opened opened;
+	int rc = sc_catalog_open_file(service->catalog, id, fuse_req_ctx(request)->pid, &opened);
+	if (rc < 0) {
+		reply_error(request, rc);
+		return;
+	}
+	if ((file->flags & O_ACCMODE) != O_RDONLY || file->flags & O_TRUNC)
 		rc = -EROFS;
-	if (rc == 0 && !service_of(request)->direct_io)
+	else if (!service->refreshing && !service->direct_io)
 		rc = -ENOSYS;
 	if (rc < 0) {
+		sc_catalog_release(service->catalog, &opened);
 		reply_error(request, rc);
 		return;
 	}
-	file->direct_io = 1;
-	fuse_reply_open(request, file);
+	/* The bytes of a node never change: what is cached stays right. */
+	file->direct_io = service->direct_io != 0;
+	file->keep_cache = !file->direct_io;
+	reply_open(request, &opened, file);
 }
 
-static void op_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *file)
+static void read_file(fuse_req_t request, fuse_ino_t id, const struct sc_opened *opened, size_t size, off_t offset)
 {
-	(void)file;
 	struct sc_service *service = service_of(request);
-	const struct sc_view *view;
-	unsigned index;
-	int rc = sc_catalog_open_file(service->catalog, id, &view, &index);
-	if (rc < 0) {
-		reply_error(request, rc);
-		return;
-	}
+	const struct sc_view *view = opened->generation->view;
 	struct sc_buffer *buffer = sc_buffers_take(service->buffers, size);
 	if (!buffer) {
 		reply_error(request, -ENOMEM);
 		return;
 	}
 	struct sc_error err = { 0 };
-	ssize_t count = sc_view_read(service->reader, view, index, (uint64_t)offset, buffer->data, size, &err);
+	ssize_t count =
+	    sc_view_read(service->reader, view, opened->index, (uint64_t)offset, buffer->data, size, &err);
 	if (count < 0) {
 		if (!*err.text)
 			sc_error_errno(&err, (int)count, "cannot be read");
+		/* Once for each file and generation: that is what a node's number means. */
 		if (count == -ESTALE)
-			sc_complain_once(id, "%s: %s: %s", view->name, view->nodes[index].name, err.text);
+			sc_complain_once(id, "%s: %s: %s", view->name, view->nodes[opened->index].name, err.text);
 		else
-			sc_complain("%s: %s: %s", view->name, view->nodes[index].name, err.text);
+			sc_complain("%s: %s: %s", view->name, view->nodes[opened->index].name, err.text);
 		reply_error(request, (int)count);
 	} else {
 		fuse_reply_buf(request, buffer->data, (size_t)count);
 	}
 	sc_buffers_give_back(service->buffers, buffer);
+}
+
+static void op_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *file)
+{
+	struct sc_catalog *catalog = service_of(request)->catalog;
+	const struct sc_opened *open = opened_of(file);
+	if (open) {
+		read_file(request, id, open, size, offset);
+		return;
+	}
+	struct sc_opened held;
+	int rc = sc_catalog_hold_file(catalog, id, &held);
+	if (rc < 0) {
+		reply_error(request, rc);
+		return;
+	}
+	read_file(request, id, &held, size, offset);
+	sc_catalog_release(catalog, &held);
 }
 
 /* --- extended attributes --- */
@@ -234,115 +395,43 @@ static void op_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, siz
 		reply_error(request, -EOPNOTSUPP);
 		return;
 	}
-	sc_autofree char *path = NULL;
 	const struct sc_service *service = service_of(request);
+	struct sc_opened held;
 	bool is_options = strcmp(name, SC_VIEWOPTIONS_ATTRIBUTE) == 0;
-	int rc = is_options || strcmp(name, XATTR_SOURCE) == 0 ? sc_catalog_source(service->catalog, id, &path) : -ENODATA;
-	const char *value = is_options ? service->options : path;
-	if (rc < 0)
+	int rc = is_options || strcmp(name, XATTR_SOURCE) == 0 ? sc_catalog_hold_view(service->catalog, id, &held)
+							       : -ENODATA;
+	if (rc < 0) {
 		reply_error(request, rc);
-	else
+		return;
+	}
+	sc_autofree char *path = sc_catalog_source(service->catalog, held.generation);
+	const char *value = is_options ? service->options : path;
+	sc_catalog_release(service->catalog, &held);
+	if (value)
 		reply_xattr(request, value, strlen(value), size);
+	else
+		reply_error(request, -ENOMEM);
 }
 
 static void op_listxattr(fuse_req_t request, fuse_ino_t id, size_t size)
 {
 	static const char names[] = XATTR_SOURCE "\0" SC_VIEWOPTIONS_ATTRIBUTE;
-	sc_autofree char *path = NULL;
-	int rc = sc_catalog_source(service_of(request)->catalog, id, &path);
-	if (rc < 0 && rc != -ENODATA)
+	struct sc_catalog *catalog = service_of(request)->catalog;
+	struct sc_opened held;
+	int rc = sc_catalog_hold_view(catalog, id, &held);
+	if (rc < 0 && rc != -ENODATA) {
 		reply_error(request, rc);
-	else
-		reply_xattr(request, names, rc < 0 ? 0 : sizeof(names), size);
-}
-
-/*
- * --- whatever writes ---
- *
- * The mount is read-only, so the kernel refuses these by itself; but the
- * mount can be made by others (/dev/fd/N) or remounted.
- */
-
-static void op_setattr(fuse_req_t request, fuse_ino_t id, struct stat *attr, int what, struct fuse_file_info *file)
-{
-	(void)id, (void)attr, (void)what, (void)file;
-	reply_error(request, -EROFS);
-}
-
-static void op_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
-{
-	(void)parent, (void)name, (void)mode, (void)device;
-	reply_error(request, -EROFS);
-}
-
-static void op_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode)
-{
-	(void)parent, (void)name, (void)mode;
-	reply_error(request, -EROFS);
-}
-
-/* unlink, rmdir */
-static void op_remove(fuse_req_t request, fuse_ino_t parent, const char *name)
-{
-	(void)parent, (void)name;
-	reply_error(request, -EROFS);
-}
-
-static void op_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *name)
-{
-	(void)target, (void)parent, (void)name;
-	reply_error(request, -EROFS);
-}
-
-static void op_rename(fuse_req_t request, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
-		      const char *new_name, unsigned int flags)
-{
-	(void)parent, (void)name, (void)new_parent, (void)new_name, (void)flags;
-	reply_error(request, -EROFS);
-}
-
-static void op_link(fuse_req_t request, fuse_ino_t id, fuse_ino_t new_parent, const char *new_name)
-{
-	(void)id, (void)new_parent, (void)new_name;
-	reply_error(request, -EROFS);
-}
-
-static void op_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *file)
-{
-	(void)parent, (void)name, (void)mode, (void)file;
-	reply_error(request, -EROFS);
-}
-
-static void op_write(fuse_req_t request, fuse_ino_t id, const char *data, size_t size, off_t offset,
-		     struct fuse_file_info *file)
-{
-	(void)id, (void)data, (void)size, (void)offset, (void)file;
-	reply_error(request, -EROFS);
-}
-
-static void op_fallocate(fuse_req_t request, fuse_ino_t id, int mode, off_t offset, off_t length,
-			 struct fuse_file_info *file)
-{
-	(void)id, (void)mode, (void)offset, (void)length, (void)file;
-	reply_error(request, -EROFS);
-}
-
-static void op_setxattr(fuse_req_t request, fuse_ino_t id, const char *name, const char *value, size_t size, int flags)
-{
-	(void)id, (void)name, (void)value, (void)size, (void)flags;
-	reply_error(request, -EROFS);
-}
-
-static void op_removexattr(fuse_req_t request, fuse_ino_t id, const char *name)
-{
-	(void)id, (void)name;
-	reply_error(request, -EROFS);
+		return;
+	}
+	if (rc == 0)
+		sc_catalog_release(catalog, &held);
+	reply_xattr(request, names, rc == 0 ? sizeof(names) : 0, size);
 }
 
 /*
  * No getlk, setlk and flock: then the kernel keeps locks inside the mount, and
  * none ever reaches the sources. No access: default_permissions has the kernel
- * check. No release and no forget: a node costs nothing while it is open or known.
+ * check. No forget: that the kernel knows a node keeps nothing.
  */
 const struct fuse_lowlevel_ops sc_operations = {
 	.init = op_init,
@@ -350,23 +439,25 @@ const struct fuse_lowlevel_ops sc_operations = {
 	.getattr = op_getattr,
 	.statfs = op_statfs,
 	.opendir = op_opendir,
+	.releasedir = op_release,
 	.readdir = op_readdir,
 	.readdirplus = op_readdirplus,
 	.open = op_open,
+	.release = op_release,
 	.read = op_read,
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
-	.setattr = op_setattr,
-	.mknod = op_mknod,
-	.mkdir = op_mkdir,
-	.unlink = op_remove,
-	.rmdir = op_remove,
-	.symlink = op_symlink,
-	.rename = op_rename,
-	.link = op_link,
-	.create = op_create,
-	.write = op_write,
-	.fallocate = op_fallocate,
-	.setxattr = op_setxattr,
-	.removexattr = op_removexattr,
+	.setattr = sc_refuse_setattr,
+	.mknod = sc_refuse_mknod,
+	.mkdir = sc_refuse_mkdir,
+	.unlink = sc_refuse_remove,
+	.rmdir = sc_refuse_remove,
+	.symlink = sc_refuse_symlink,
+	.rename = sc_refuse_rename,
+	.link = sc_refuse_link,
+	.create = sc_refuse_create,
+	.write = sc_refuse_write,
+	.fallocate = sc_refuse_fallocate,
+	.setxattr = sc_refuse_setxattr,
+	.removexattr = sc_refuse_removexattr,
 };

@@ -31,6 +31,7 @@ struct sc_service {
 	struct sc_reader *reader;
 	struct sc_buffers *buffers; /* for reads */
 	unsigned max_read; /* bytes, of -o max_read; 0: not given */
+	bool refreshing;   /* views can be replaced */
 	int direct_io;     /* -o direct_io was given: reads of files pass the kernel's page cache by */
 	int nonempty;      /* -o nonempty was given: what is in the mountpoint may be hidden */
 	int auto_unmount;  /* -o auto_unmount was given: the mount goes when the program dies */

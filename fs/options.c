@@ -33,6 +33,14 @@ static const char help_text[] =
     "      --relax          a warning where headers differ (the default)\n"
     "      --strict         no image where headers differ\n"
     "\n"
+    "While an imager is at work:\n"
+    "      --refresh=SECONDS  how often to look again for new, changed and removed parts, at most a\n"
+    "                       twentieth of the time; 0: never (default: 2)\n"
+    "      --settle=SECONDS for how long a part must be unchanged, and without a write lock, to be\n"
+    "                       shown; until then it is missing; 0: no time (default: 10)\n"
+    "      --ready-file=PATTERN  a part is shown when this file is there, whatever its age, such as\n"
+    "                       '{part}.done' or '{base}.{n}.ready' in SOURCE\n"
+    "\n"
     "Headers, which take time to make of many parts, are kept for the next mount:\n"
     "      --cache-dir=DIR  where (default: $XDG_CACHE_HOME/subcubefs, else ~/.cache/subcubefs)\n"
     "      --no-cache       nowhere\n"
@@ -72,6 +80,8 @@ static const char help_text[] =
 
 #define READAHEAD_DEFAULT ((size_t)32 << 20)
 #define READAHEAD_MAX ((size_t)16 << 30)
+#define REFRESH_DEFAULT_NS INT64_C(2000000000)
+#define REFRESH_MAX_S 86400
 
 enum {
 	OPTION_LOG = 256,
@@ -83,6 +93,7 @@ enum {
 	OPTION_LIST,
 	OPTION_JSON,
 	OPTION_USER,
+	OPTION_REFRESH,
 	OPTION_VIEW
 };
 
@@ -100,6 +111,7 @@ static const struct option long_options[] = {
 	{ "list", no_argument, NULL, OPTION_LIST },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "user", required_argument, NULL, OPTION_USER },
+	{ "refresh", required_argument, NULL, OPTION_REFRESH },
 	{ "missing", required_argument, NULL, OPTION_VIEW },
 	{ "nparts", required_argument, NULL, OPTION_VIEW },
 	{ "nchan", required_argument, NULL, OPTION_VIEW },
@@ -109,6 +121,8 @@ static const struct option long_options[] = {
 	{ "reorder", no_argument, NULL, OPTION_VIEW },
 	{ "relax", no_argument, NULL, OPTION_VIEW },
 	{ "strict", no_argument, NULL, OPTION_VIEW },
+	{ "settle", required_argument, NULL, OPTION_VIEW },
+	{ "ready-file", required_argument, NULL, OPTION_VIEW },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -143,6 +157,17 @@ static bool parse_readahead(const char *text, struct sc_options *options)
 		return false;
 	options->readahead_bytes = bytes;
 	options->readahead_always = always;
+	return true;
+}
+
+/* False: it is something else. */
+static bool parse_seconds(const char *text, int64_t *ret_ns)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+	if (end == text || *end || !(seconds >= 0 && seconds <= REFRESH_MAX_S))
+		return false;
+	*ret_ns = (int64_t)(seconds * 1e9);
 	return true;
 }
 
@@ -236,6 +261,10 @@ static int take_option(struct sc_options *options, int which, const char *name, 
 			return sc_options_usage_error("--user needs a name or a number");
 		options->user = argument;
 		break;
+	case OPTION_REFRESH:
+		if (!parse_seconds(argument, &options->refresh_ns))
+			return sc_options_usage_error("--refresh needs a number of seconds, not '%s'", argument);
+		break;
 	case OPTION_VIEW:
 		if (sc_viewoptions_set(&options->view, name, argument, &err) < 0)
 			return sc_options_usage_error("%s", err.text);
@@ -291,8 +320,9 @@ static int parse(int argc, char **argv, struct sc_options *options)
 int sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 {
 	struct sc_options options = {
-		.view = { .tiling.mode = SC_TILING_KEEP, .missing = SC_MISSING_BLANK },
+		.view = { .tiling.mode = SC_TILING_KEEP, .missing = SC_MISSING_BLANK, .settle.quiet_ns = SC_SETTLE_DEFAULT_NS },
 		.readahead_bytes = READAHEAD_DEFAULT,
+		.refresh_ns = REFRESH_DEFAULT_NS,
 	};
 	struct sc_error err = { 0 };
 	if (sc_config_read(SC_CONFIG_MOUNT, &options.config, &err) < 0)

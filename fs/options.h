@@ -26,6 +26,7 @@ struct sc_options {
 	const char *cache_dir; /* NULL: the user's */
 	size_t readahead_bytes; /* 0: off */
 	bool readahead_always;
+	int64_t refresh_ns; /* the source is looked at again each time; 0: never */
 	struct sc_view_options view;
 	bool has_pattern; /* else the known ones */
 	struct sc_pattern pattern; /* of the parts' names */

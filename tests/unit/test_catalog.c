@@ -14,6 +14,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -95,6 +97,7 @@ void sc_view_directory_access(const struct sc_source *source, const struct sc_pr
 struct fixture {
 	struct sc_source source;
 	struct sc_catalog *catalog;
+	char directory[32]; /* of the source, when it can change */
 };
 
 static const char *const names[][2] = {
@@ -113,13 +116,22 @@ static int set_up(void **state)
 	for (size_t i = 0; i < scan.nproducts; i++) {
 		scan.products[i].base = strdup(names[i][0]);
 		scan.products[i].ext = strdup(names[i][1]);
+		scan.products[i].nparts = 1;
+		scan.products[i].parts = calloc(1, sizeof(*scan.products[i].parts));
+		assert_non_null(scan.products[i].parts);
+		scan.products[i].parts[0].name = strdup("nothing");
 	}
 	builds = looks = 0;
 	hold_slow = fail_builds = false;
 	assert_int_equal(sc_log_open("test", "/dev/null", SC_LOG_ERROR, NULL), 0);
 	static const struct sc_view_options options = { .missing = SC_MISSING_BLANK };
-	struct sc_error err = { 0 };
-	assert_int_equal(sc_catalog_new(&fixture->source, &scan, &options, 100, 200, &fixture->catalog, &err), 0);
+	const struct sc_catalog_options catalog_options = {
+		.source = &fixture->source,
+		.view = &options,
+		.uid = 100,
+		.gid = 200,
+	};
+	assert_int_equal(sc_catalog_new(&catalog_options, &scan, &fixture->catalog, NULL), 0);
 	*state = fixture;
 	return 0;
 }
@@ -127,16 +139,93 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct fixture *fixture = *state;
+	assert_true(sc_catalog_stop(fixture->catalog, 10000));
 	sc_catalog_free(fixture->catalog);
 	sc_source_close(&fixture->source);
 	free(fixture);
 	return 0;
 }
 
+/* --- requests that wait until they are woken --- */
+
+struct waiting {
+	struct sc_waiter waiter;
+	pthread_mutex_t lock;
+	pthread_cond_t woken;
+	int state; /* 0, 1: woken, -1: the catalog ended */
+};
+
+static void wake(struct sc_waiter *waiter, bool ended)
+{
+	struct waiting *waiting = (struct waiting *)waiter;
+	pthread_mutex_lock(&waiting->lock);
+	waiting->state = ended ? -1 : 1;
+	pthread_cond_signal(&waiting->woken);
+	pthread_mutex_unlock(&waiting->lock);
+}
+
+static void init_waiting(struct waiting *waiting)
+{
+	*waiting = (struct waiting){ .waiter.wake = wake };
+	pthread_mutex_init(&waiting->lock, NULL);
+	pthread_cond_init(&waiting->woken, NULL);
+}
+
+/* Whether the request that gave `rc` is to be asked again. */
+static bool again(struct waiting *waiting, int *rc)
+{
+	if (*rc != SC_CATALOG_WAIT)
+		return false;
+	pthread_mutex_lock(&waiting->lock);
+	while (waiting->state == 0)
+		pthread_cond_wait(&waiting->woken, &waiting->lock);
+	if (waiting->state < 0)
+		*rc = -ENOTCONN;
+	bool ask = waiting->state > 0;
+	waiting->state = 0;
+	pthread_mutex_unlock(&waiting->lock);
+	return ask;
+}
+
+static int catalog_lookup(struct sc_catalog *catalog, uint64_t directory, const char *name,
+			  struct sc_catalog_node *ret_node)
+{
+	struct waiting waiting;
+	int rc;
+	init_waiting(&waiting);
+	do
+		rc = sc_catalog_lookup(catalog, directory, name, &waiting.waiter, ret_node);
+	while (again(&waiting, &rc));
+	return rc;
+}
+
+static int catalog_getattr(struct sc_catalog *catalog, uint64_t id, struct sc_catalog_node *ret_node)
+{
+	struct waiting waiting;
+	int rc;
+	init_waiting(&waiting);
+	do
+		rc = sc_catalog_getattr(catalog, id, &waiting.waiter, ret_node);
+	while (again(&waiting, &rc));
+	return rc;
+}
+
+static int catalog_read_directory(struct sc_catalog *catalog, uint64_t id, uint64_t position,
+				  struct sc_catalog_dirent *ret_entry)
+{
+	struct waiting waiting;
+	int rc;
+	init_waiting(&waiting);
+	do
+		rc = sc_catalog_read_directory(catalog, id, position, &waiting.waiter, ret_entry);
+	while (again(&waiting, &rc));
+	return rc;
+}
+
 static struct sc_catalog_node look_up(struct sc_catalog *catalog, uint64_t directory, const char *name)
 {
 	struct sc_catalog_node node;
-	assert_int_equal(sc_catalog_lookup(catalog, directory, name, &node), 0);
+	assert_int_equal(catalog_lookup(catalog, directory, name, &node), 0);
 	return node;
 }
 
@@ -144,7 +233,7 @@ static struct sc_catalog_node look_up(struct sc_catalog *catalog, uint64_t direc
 static int begin_listing(struct sc_catalog *catalog, uint64_t directory)
 {
 	struct sc_catalog_dirent entry;
-	return sc_catalog_read_directory(catalog, directory, 0, &entry);
+	return catalog_read_directory(catalog, directory, 0, &entry);
 }
 
 static void the_root_is_listed_without_looking_at_parts(void **state)
@@ -156,16 +245,16 @@ static void the_root_is_listed_without_looking_at_parts(void **state)
 	};
 	struct sc_catalog_dirent entry;
 	for (size_t i = 0; i < SC_COUNT_OF(expected); i++) {
-		assert_int_equal(sc_catalog_read_directory(catalog, SC_CATALOG_ROOT, i, &entry), 0);
+		assert_int_equal(catalog_read_directory(catalog, SC_CATALOG_ROOT, i, &entry), 0);
 		assert_string_equal(entry.name, expected[i]);
 		assert_false(entry.has_attributes);
 		assert_true(S_ISDIR(entry.node.attr.st_mode));
 		assert_int_equal(entry.node.attr.st_ino, entry.node.id);
 	}
-	assert_int_equal(sc_catalog_read_directory(catalog, SC_CATALOG_ROOT, SC_COUNT_OF(expected), &entry), -ENOENT);
+	assert_int_equal(catalog_read_directory(catalog, SC_CATALOG_ROOT, SC_COUNT_OF(expected), &entry), -ENOENT);
 	assert_int_equal(sc_catalog_count(catalog), 5);
 	struct sc_catalog_node root;
-	assert_int_equal(sc_catalog_getattr(catalog, SC_CATALOG_ROOT, &root), 0);
+	assert_int_equal(catalog_getattr(catalog, SC_CATALOG_ROOT, &root), 0);
 	assert_int_equal(root.attr.st_nlink, 7);
 	assert_int_equal(root.attr.st_mode & ~07777U, S_IFDIR);
 	assert_int_equal(root.attr.st_mode & 0222, 0);
@@ -193,10 +282,10 @@ static void a_view_has_attributes_before_it_is_built(void **state)
 	assert_int_equal(builds, 0);
 	/* What is known comes along with the listing. */
 	struct sc_catalog_dirent entry;
-	assert_int_equal(sc_catalog_read_directory(catalog, SC_CATALOG_ROOT, 5, &entry), 0);
+	assert_int_equal(catalog_read_directory(catalog, SC_CATALOG_ROOT, 5, &entry), 0);
 	assert_string_equal(entry.name, "mixed.pb");
 	assert_true(entry.has_attributes);
-	assert_int_equal(sc_catalog_lookup(catalog, SC_CATALOG_ROOT, "cube", &node), -ENOENT);
+	assert_int_equal(catalog_lookup(catalog, SC_CATALOG_ROOT, "cube", &node), -ENOENT);
 }
 
 static void a_look_inside_builds_the_view_once(void **state)
@@ -204,7 +293,7 @@ static void a_look_inside_builds_the_view_once(void **state)
 	struct sc_catalog *catalog = ((struct fixture *)*state)->catalog;
 	uint64_t view = look_up(catalog, SC_CATALOG_ROOT, "cube.image").id;
 	struct sc_catalog_node node;
-	assert_int_equal(sc_catalog_lookup(catalog, view, "nothing", &node), -ENOENT);
+	assert_int_equal(catalog_lookup(catalog, view, "nothing", &node), -ENOENT);
 	assert_int_equal(begin_listing(catalog, view), 0);
 	assert_int_equal(builds, 1);
 
@@ -218,13 +307,13 @@ static void a_look_inside_builds_the_view_once(void **state)
 	assert_int_equal(node.attr.st_size, 513);
 	assert_int_equal(node.attr.st_blocks, 2);
 	assert_int_equal(node.attr.st_nlink, 1);
-	const struct sc_view *found;
-	unsigned index;
-	assert_int_equal(sc_catalog_open_file(catalog, node.id, &found, &index), 0);
-	assert_int_equal(index, 3);
-	assert_int_equal(sc_catalog_open_file(catalog, view, &found, &index), -EISDIR);
+	struct sc_opened opened;
+	assert_int_equal(sc_catalog_open_file(catalog, node.id, 1, &opened), 0);
+	assert_int_equal(opened.index, 3);
+	sc_catalog_release(catalog, &opened);
+	assert_int_equal(sc_catalog_open_file(catalog, view, 1, &opened), -EISDIR);
 	assert_int_equal(begin_listing(catalog, node.id), -ENOTDIR);
-	assert_int_equal(sc_catalog_lookup(catalog, node.id, "x", &node), -ENOTDIR);
+	assert_int_equal(catalog_lookup(catalog, node.id, "x", &node), -ENOTDIR);
 	assert_int_equal(builds, 1);
 }
 
@@ -235,21 +324,21 @@ static void a_view_is_listed_with_attributes(void **state)
 	static const char *const expected[] = { ".", "..", "logtable", "mask0", "table.dat", "table.f0_TSM0" };
 	struct sc_catalog_dirent entry;
 	for (size_t i = 0; i < SC_COUNT_OF(expected); i++) {
-		assert_int_equal(sc_catalog_read_directory(catalog, view, i, &entry), 0);
+		assert_int_equal(catalog_read_directory(catalog, view, i, &entry), 0);
 		assert_string_equal(entry.name, expected[i]);
 		assert_int_equal(entry.has_attributes, i >= 2);
 	}
 	assert_int_equal(entry.node.attr.st_size, INT64_C(1) << 40);
-	assert_int_equal(sc_catalog_read_directory(catalog, view, SC_COUNT_OF(expected), &entry), -ENOENT);
+	assert_int_equal(catalog_read_directory(catalog, view, SC_COUNT_OF(expected), &entry), -ENOENT);
 
 	struct sc_catalog_node mask = look_up(catalog, view, "mask0");
 	assert_int_equal(mask.attr.st_nlink, 2);
-	assert_int_equal(sc_catalog_read_directory(catalog, mask.id, 1, &entry), 0);
+	assert_int_equal(catalog_read_directory(catalog, mask.id, 1, &entry), 0);
 	assert_int_equal(entry.node.id, view);
-	assert_int_equal(sc_catalog_read_directory(catalog, mask.id, 2, &entry), 0);
+	assert_int_equal(catalog_read_directory(catalog, mask.id, 2, &entry), 0);
 	assert_string_equal(entry.name, "table.dat");
 	assert_int_equal(entry.node.attr.st_blocks, 0);
-	assert_int_equal(sc_catalog_read_directory(catalog, view, 1, &entry), 0);
+	assert_int_equal(catalog_read_directory(catalog, view, 1, &entry), 0);
 	assert_int_equal(entry.node.id, SC_CATALOG_ROOT);
 }
 
@@ -260,7 +349,7 @@ static void a_broken_view_is_tried_again_after_a_while(void **state)
 	fail_builds = true;
 	struct sc_catalog_node node;
 	for (int i = 0; i < 10; i++) {
-		assert_int_equal(sc_catalog_lookup(catalog, view, "table.dat", &node), -EIO);
+		assert_int_equal(catalog_lookup(catalog, view, "table.dat", &node), -EIO);
 		assert_int_equal(begin_listing(catalog, view), -EIO);
 	}
 	assert_int_equal(builds, 1);
@@ -302,12 +391,13 @@ static void the_source_of_a_view_is_known(void **state)
 {
 	struct sc_catalog *catalog = ((struct fixture *)*state)->catalog;
 	uint64_t view = look_up(catalog, SC_CATALOG_ROOT, "cube.image").id;
-	sc_autofree char *path = NULL;
-	assert_int_equal(sc_catalog_source(catalog, view, &path), 0);
+	struct sc_opened held;
+	assert_int_equal(sc_catalog_hold_view(catalog, view, &held), 0);
+	sc_autofree char *path = sc_catalog_source(catalog, held.generation);
 	assert_string_equal(path, "/cube");
-	char *none;
-	assert_int_equal(sc_catalog_source(catalog, SC_CATALOG_ROOT, &none), -ENODATA);
-	assert_int_equal(sc_catalog_source(catalog, look_up(catalog, view, "mask0").id, &none), -ENODATA);
+	sc_catalog_release(catalog, &held);
+	assert_int_equal(sc_catalog_hold_view(catalog, SC_CATALOG_ROOT, &held), -ENODATA);
+	assert_int_equal(sc_catalog_hold_view(catalog, look_up(catalog, view, "mask0").id, &held), -ENODATA);
 }
 
 static void unknown_numbers_are_stale(void **state)
@@ -315,16 +405,15 @@ static void unknown_numbers_are_stale(void **state)
 	struct sc_catalog *catalog = ((struct fixture *)*state)->catalog;
 	struct sc_catalog_node node;
 	struct sc_catalog_dirent entry;
-	const struct sc_view *view;
-	unsigned index;
+	struct sc_opened opened;
 	uint64_t inside_unbuilt = look_up(catalog, SC_CATALOG_ROOT, "cube.image").id + 1;
 	const uint64_t unknown[] = { 0, 2, 255, inside_unbuilt, UINT64_C(6) << 8, UINT64_MAX };
 	for (size_t i = 0; i < SC_COUNT_OF(unknown); i++) {
-		assert_int_equal(sc_catalog_getattr(catalog, unknown[i], &node), -ESTALE);
-		assert_int_equal(sc_catalog_lookup(catalog, unknown[i], "x", &node), -ESTALE);
+		assert_int_equal(catalog_getattr(catalog, unknown[i], &node), -ESTALE);
+		assert_int_equal(catalog_lookup(catalog, unknown[i], "x", &node), -ESTALE);
 		assert_int_equal(begin_listing(catalog, unknown[i]), -ESTALE);
-		assert_int_equal(sc_catalog_read_directory(catalog, unknown[i], 0, &entry), -ESTALE);
-		assert_int_equal(sc_catalog_open_file(catalog, unknown[i], &view, &index), -ESTALE);
+		assert_int_equal(catalog_read_directory(catalog, unknown[i], 0, &entry), -ESTALE);
+		assert_int_equal(sc_catalog_open_file(catalog, unknown[i], 1, &opened), -ESTALE);
 	}
 	assert_int_equal(builds, 0);
 }
@@ -342,6 +431,162 @@ static void times_before_1970_are_times(void **state)
 	assert_int_equal(st.st_mode, S_IFREG | 0444);
 }
 
+/* --- a source that changes --- */
+
+static int set_up_changing(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	assert_non_null(fixture);
+	strcpy(fixture->directory, "/tmp/sc-test-XXXXXX");
+	assert_non_null(mkdtemp(fixture->directory));
+	fixture->source = (struct sc_source){ .path = strdup(fixture->directory),
+					      .dirfd = open(fixture->directory, O_RDONLY | O_DIRECTORY) };
+	assert_int_equal(close(openat(fixture->source.dirfd, "part", O_CREAT | O_WRONLY, 0600)), 0);
+	struct sc_scan scan = { .nproducts = 1, .products = calloc(1, sizeof(*scan.products)) };
+	assert_non_null(scan.products);
+	scan.products[0] = (struct sc_product){ .base = strdup("cube"), .ext = strdup(".image"), .nparts = 1 };
+	scan.products[0].parts = calloc(1, sizeof(*scan.products[0].parts));
+	assert_non_null(scan.products[0].parts);
+	scan.products[0].parts[0].name = strdup("part");
+	builds = looks = 0;
+	hold_slow = fail_builds = false;
+	assert_int_equal(sc_log_open("test", "/dev/null", SC_LOG_ERROR, NULL), 0);
+	static const struct sc_view_options options = { .missing = SC_MISSING_BLANK };
+	const struct sc_catalog_options catalog_options = {
+		.source = &fixture->source,
+		.view = &options,
+		.refreshing = true,
+	};
+	assert_int_equal(sc_catalog_new(&catalog_options, &scan, &fixture->catalog, NULL), 0);
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down_changing(void **state)
+{
+	struct fixture *fixture = *state;
+	unlinkat(fixture->source.dirfd, "part", 0);
+	rmdir(fixture->directory);
+	return tear_down(state);
+}
+
+static void change_part(const struct fixture *fixture, int64_t seconds)
+{
+	const struct timespec time = { .tv_sec = seconds }, times[] = { time, time };
+	assert_int_equal(utimensat(fixture->source.dirfd, "part", times, 0), 0);
+}
+
+/* What the kernel is told. */
+static void advance(struct sc_catalog *catalog, unsigned *ret_count, bool *ret_pending)
+{
+	struct sc_catalog_change *change = sc_catalog_advance(catalog, ret_pending);
+	while (change) {
+		struct sc_catalog_change *next = change->next;
+		assert_string_equal(change->name, "cube.image");
+		++*ret_count;
+		free(change->name);
+		free(change);
+		change = next;
+	}
+}
+
+static void count_generation(void *count, const struct sc_generation *generation, const struct sc_product *product)
+{
+	(void)generation, (void)product;
+	++*(size_t *)count;
+}
+
+static void no_hidden(void *context, const struct sc_product *product, size_t nunsettled,
+		      const struct sc_unsettled *unsettled)
+{
+	(void)context, (void)product, (void)nunsettled, (void)unsettled;
+	fail();
+}
+
+static void a_thousand_generations(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sc_catalog *catalog = fixture->catalog;
+	uint64_t id = look_up(catalog, SC_CATALOG_ROOT, "cube.image").id;
+	struct sc_catalog_node node = look_up(catalog, id, "table.dat");
+	struct sc_opened first;
+	unsigned changes = 0;
+	bool pending;
+	advance(catalog, &changes, &pending);
+	assert_int_equal(sc_catalog_open_file(catalog, node.id, 1, &first), 0);
+	usleep(SC_CATALOG_QUIET_NS / 1000);
+	changes = 0;
+	for (int i = 1; i <= 1000; i++) {
+		change_part(fixture, i);
+		uint64_t now = id;
+		while (now == id) {
+			sc_catalog_check(catalog, 10);
+			advance(catalog, &changes, &pending);
+			now = look_up(catalog, SC_CATALOG_ROOT, "cube.image").id;
+		}
+		/* No number comes again. */
+		assert_true(now > id);
+		id = now;
+	}
+	advance(catalog, &changes, &pending);
+	assert_int_equal(changes, 1000);
+	/* The current one, and the one that is open. */
+	size_t count = 0;
+	sc_catalog_each(catalog, count_generation, no_hidden, &count);
+	assert_int_equal(count, 2);
+	assert_int_equal(first.generation->view->nodes[first.index].size_bytes, 513);
+	assert_int_equal(catalog_getattr(catalog, node.id, &node), 0);
+	sc_catalog_release(catalog, &first);
+	advance(catalog, &changes, &pending);
+	assert_int_equal(catalog_getattr(catalog, node.id, &node), -ESTALE);
+}
+
+static void a_name_waits_while_its_files_are_opened(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sc_catalog *catalog = fixture->catalog;
+	uint64_t id = look_up(catalog, SC_CATALOG_ROOT, "cube.image").id;
+	uint64_t table = look_up(catalog, id, "table.dat").id;
+	struct sc_opened opened;
+	unsigned changes = 0;
+	bool pending = false;
+	int last_builds = builds;
+	struct timespec begun, now;
+	assert_int_equal(sc_catalog_open_file(catalog, table, 1, &opened), 0);
+	sc_catalog_release(catalog, &opened);
+	change_part(fixture, 1);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	while (!pending) {
+		sc_catalog_check(catalog, 10);
+		advance(catalog, &changes, &pending);
+	}
+	assert_int_equal(builds, last_builds + 1);
+	assert_int_equal(look_up(catalog, SC_CATALOG_ROOT, "cube.image").id, id);
+	/* Somebody opens it again and again: it has to go over all the same. */
+	do {
+		if (sc_catalog_open_file(catalog, table, 1, &opened) == 0)
+			sc_catalog_release(catalog, &opened);
+		usleep(50000);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (look_up(catalog, SC_CATALOG_ROOT, "cube.image").id == id);
+	assert_in_range(now.tv_sec - begun.tv_sec, SC_CATALOG_SWITCH_NS / 1000000000 - 1, 60);
+	/* In the middle of opening the old one, it gets none of the new one. */
+	id = look_up(catalog, SC_CATALOG_ROOT, "cube.image").id;
+	table = look_up(catalog, id, "table.dat").id;
+	assert_int_equal(sc_catalog_open_file(catalog, table, 1, &opened), -ESTALE);
+	assert_int_equal(sc_catalog_open_file(catalog, table, 1, &opened), -ESTALE);
+	assert_int_equal(sc_catalog_open_file(catalog, table, 1, &opened), 0);
+	sc_catalog_release(catalog, &opened);
+	/* Nobody opens it: it goes over as soon as it can. */
+	usleep(SC_CATALOG_QUIET_NS / 1000);
+	change_part(fixture, 2);
+	sc_catalog_check(catalog, 10);
+	for (int i = 0; i < 5000 && look_up(catalog, SC_CATALOG_ROOT, "cube.image").id == id; i++)
+		usleep(1000);
+	assert_true(look_up(catalog, SC_CATALOG_ROOT, "cube.image").id > id);
+}
+
+#define CHANGING_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_changing, tear_down_changing)
 #define CATALOG_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -355,6 +600,8 @@ int main(void)
 		CATALOG_TEST(a_slow_build_holds_up_nobody_else),
 		CATALOG_TEST(the_source_of_a_view_is_known),
 		CATALOG_TEST(unknown_numbers_are_stale),
+		CHANGING_TEST(a_thousand_generations),
+		CHANGING_TEST(a_name_waits_while_its_files_are_opened),
 		cmocka_unit_test(times_before_1970_are_times),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

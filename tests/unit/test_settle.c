@@ -17,7 +17,8 @@ static struct sc_product product = {
 	.base = "cube", .ext = ".image", .nparts = SC_COUNT_OF(names), .parts = names, .last_number = 12,
 };
 
-static const char *const files[] = { "table.dat", "table.f0", "table.f0_TSM0", "table.lock", "mask0/table.f0_TSM0" };
+static const char *const files[] = { "table.dat", "table.f0", "table.f0_TSM0", "table.lock",
+				     "mask0/table.f0_TSM0", "own mask/table.f0_TSM0" };
 
 static int64_t now_ns(void)
 {
@@ -39,6 +40,8 @@ static void make_part(const char *name, double seconds)
 	char path[300];
 	workdir_mkdir(name);
 	snprintf(path, sizeof(path), "%s/mask0", name);
+	workdir_mkdir(path);
+	snprintf(path, sizeof(path), "%s/own mask", name);
 	workdir_mkdir(path);
 	for (size_t i = 0; i < SC_COUNT_OF(files); i++) {
 		snprintf(path, sizeof(path), "%s/%s", name, files[i]);
@@ -91,7 +94,8 @@ static void expect(const struct sc_settle_options *options, struct sc_settle_mem
 static void every_file_of_a_part_counts(void **state)
 {
 	(void)state;
-	static const char *const counted[] = { "table.dat", "table.f0", "table.f0_TSM0", "mask0/table.f0_TSM0" };
+	static const char *const counted[] = { "table.dat", "table.f0", "table.f0_TSM0", "mask0/table.f0_TSM0",
+					       "own mask/table.f0_TSM0" };
 	expect(&by_times, NULL, "0 1 12");
 	for (size_t i = 0; i < SC_COUNT_OF(counted); i++) {
 		char path[300];

@@ -1,0 +1,219 @@
+#include "catalogpriv.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+int64_t sc_catalog_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* --- generations --- */
+
+struct sc_generation *sc_catalog_find_serial(const struct sc_catalog *catalog, uint64_t serial)
+{
+	size_t from = 0, behind = catalog->ngenerations;
+	while (from < behind) {
+		size_t middle = from + (behind - from) / 2;
+		if (catalog->generations[middle]->serial < serial)
+			from = middle + 1;
+		else
+			behind = middle;
+	}
+	return from < catalog->ngenerations && catalog->generations[from]->serial == serial
+		   ? catalog->generations[from]
+		   : NULL;
+}
+
+/* Makes a generation's nodes known. They are in the order in which they got their numbers, mostly. */
+static int add_generation(struct sc_catalog *catalog, struct sc_generation *generation)
+{
+	if (catalog->ngenerations == catalog->capacity) {
+		size_t capacity = catalog->capacity ? 2 * catalog->capacity : 32;
+		struct sc_generation **grown = reallocarray(catalog->generations, capacity, sizeof(struct sc_generation *));
+		if (!grown)
+			return -ENOMEM;
+		catalog->generations = grown;
+		catalog->capacity = capacity;
+	}
+	size_t at = catalog->ngenerations++;
+	for (; at > 0 && catalog->generations[at - 1]->serial > generation->serial; at--)
+		catalog->generations[at] = catalog->generations[at - 1];
+	catalog->generations[at] = generation;
+	return 0;
+}
+
+/* The kernel is told; out of memory, its own times run out. */
+static void note_change(struct sc_catalog *catalog, const char *name, const struct sc_generation *replaced)
+{
+	struct sc_catalog_change *change = calloc(1, sizeof(*change));
+	if (!catalog->refreshing || !change || !(change->name = strdup(name))) {
+		free(change);
+		return;
+	}
+	if (replaced) {
+		change->serial = replaced->serial;
+		change->nnodes = replaced->view ? replaced->view->nnodes : 1;
+	}
+	*catalog->last_change = change;
+	catalog->last_change = &change->next;
+}
+
+static void replace(struct sc_entry *entry)
+{
+	struct sc_generation *generation = sc_steal_ptr(entry->current);
+	note_change(entry->catalog, entry->name, generation);
+	generation->entry = NULL;
+	generation->replaced_ns = sc_catalog_now_ns();
+	generation->references--;
+}
+
+/* One that never had the name has no nodes. */
+static void drop_next(struct sc_entry *entry)
+{
+	sc_generation_free(sc_steal_ptr(entry->next));
+}
+
+void sc_entry_set_next(struct sc_entry *entry, struct sc_generation *generation)
+{
+	int64_t now_ns = sc_catalog_now_ns();
+	if (!entry->next)
+		entry->next_since_ns = now_ns;
+	drop_next(entry);
+	entry->next = generation;
+	sc_entry_advance(entry, now_ns);
+}
+
+void sc_entry_advance(struct sc_entry *entry, int64_t now_ns)
+{
+	if (!entry->next || !entry->current ||
+	    (now_ns - entry->current->opened_ns < SC_CATALOG_QUIET_NS &&
+	     now_ns - entry->next_since_ns < SC_CATALOG_SWITCH_NS) ||
+	    add_generation(entry->catalog, entry->next) < 0)
+		return;
+	replace(entry);
+	entry->current = sc_steal_ptr(entry->next);
+	entry->current->entry = entry;
+}
+
+/* Only of what is replaced and not open; the views are forgotten and freed without the lock. */
+static size_t take_unused(struct sc_catalog *catalog, int64_t now_ns, size_t max, struct sc_generation **ret_unused)
+{
+	size_t kept = 0, count = 0;
+	for (size_t i = 0; i < catalog->ngenerations; i++) {
+		struct sc_generation *generation = catalog->generations[i];
+		bool unused = !generation->entry && generation->references == 0 &&
+			      now_ns - generation->replaced_ns >= catalog->grace_ns;
+		if (unused && count < max)
+			ret_unused[count++] = generation;
+		else
+			catalog->generations[kept++] = generation;
+	}
+	catalog->ngenerations = kept;
+	return count;
+}
+
+void sc_catalog_free_generation(struct sc_catalog *catalog, struct sc_generation *generation)
+{
+	if (catalog->forget && generation->view)
+		catalog->forget(catalog->context, generation->view);
+	sc_generation_free(generation);
+}
+
+static void drop_unused(struct sc_catalog *catalog)
+{
+	struct sc_generation *unused[64];
+	size_t count;
+	do {
+		pthread_mutex_lock(&catalog->lock);
+		count = take_unused(catalog, sc_catalog_now_ns(), SC_COUNT_OF(unused), unused);
+		pthread_mutex_unlock(&catalog->lock);
+		for (size_t i = 0; i < count; i++)
+			sc_catalog_free_generation(catalog, unused[i]);
+	} while (count == SC_COUNT_OF(unused));
+}
+
+struct sc_catalog_change *sc_catalog_advance(struct sc_catalog *catalog, bool *ret_pending)
+{
+	*ret_pending = false;
+	pthread_mutex_lock(&catalog->lock);
+	for (size_t i = 0; i < catalog->nentries; i++) {
+		sc_entry_advance(catalog->by_name[i], sc_catalog_now_ns());
+		*ret_pending |= catalog->by_name[i]->next != NULL;
+	}
+	struct sc_catalog_change *changes = sc_steal_ptr(catalog->first_change);
+	catalog->last_change = &catalog->first_change;
+	pthread_mutex_unlock(&catalog->lock);
+	drop_unused(catalog);
+	return changes;
+}
+
+/* --- names --- */
+
+static int compare_name(const void *name, const void *entry)
+{
+	return strcmp(name, (*(struct sc_entry *const *)entry)->name);
+}
+
+struct sc_entry *sc_entry_find(const struct sc_catalog *catalog, const char *name)
+{
+	struct sc_entry **found =
+	    catalog->nentries > 0
+		? bsearch(name, catalog->by_name, catalog->nentries, sizeof(struct sc_entry *), compare_name)
+		: NULL;
+	return found ? *found : NULL;
+}
+
+static void free_unsettled(struct sc_entry *entry)
+{
+	struct sc_settled settled = { .nunsettled = entry->nunsettled, .unsettled = entry->unsettled };
+	sc_settled_clear(&settled);
+	entry->nunsettled = 0;
+	entry->unsettled = NULL;
+}
+
+int sc_entry_show(struct sc_entry *entry)
+{
+	struct sc_catalog *catalog = entry->catalog;
+	struct sc_generation *generation =
+	    sc_generation_new(catalog->last_serial + 1, &entry->product->product);
+	if (!generation || add_generation(catalog, generation) < 0) {
+		sc_generation_free(generation);
+		return -ENOMEM;
+	}
+	catalog->last_serial++;
+	generation->entry = entry;
+	entry->current = generation;
+	entry->watched = false;
+	free_unsettled(entry);
+	note_change(catalog, entry->name, NULL);
+	return 0;
+}
+
+void sc_entry_hide(struct sc_entry *entry, struct sc_settled *settled)
+{
+	if (entry->current)
+		replace(entry);
+	drop_next(entry);
+	free_unsettled(entry);
+	entry->watched = false;
+	entry->nunsettled = settled->nunsettled;
+	entry->unsettled = sc_steal_ptr(settled->unsettled);
+	settled->nunsettled = 0;
+}
+
+void sc_entry_free(struct sc_entry *entry)
+{
+	sc_shared_product_drop(entry->product);
+	sc_settle_forget(&entry->memory);
+	free_unsettled(entry);
+	free(entry->told);
+	free(entry->name);
+	free(entry);
+}

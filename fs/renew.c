@@ -1,0 +1,363 @@
+#include "catalogpriv.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* So often a view is tried whose parts change while it is built. */
+#define ATTEMPTS 3
+
+/* --- waiting --- */
+
+/* Without the lock: whoever is woken asks again. */
+static void wake(struct sc_waiter *waiters, bool ended)
+{
+	while (waiters) {
+		struct sc_waiter *next = waiters->next;
+		waiters->wake(waiters, ended);
+		waiters = next;
+	}
+}
+
+static void wake_waiters(struct sc_entry *entry)
+{
+	struct sc_catalog *catalog = entry->catalog;
+	pthread_mutex_lock(&catalog->lock);
+	struct sc_waiter *waiters = sc_steal_ptr(entry->waiters);
+	bool ended = catalog->stopping;
+	pthread_mutex_unlock(&catalog->lock);
+	wake(waiters, ended);
+}
+
+/* --- access --- */
+
+/* What is shown of a directory: before there is a view, and without one. */
+static void learn_access(struct sc_entry *entry)
+{
+	struct sc_catalog *catalog = entry->catalog;
+	struct sc_access access;
+	pthread_mutex_lock(&catalog->lock);
+	struct sc_shared_product *product = entry->product;
+	bool is_known = !entry->current || entry->current->access_known;
+	product->references++;
+	pthread_mutex_unlock(&catalog->lock);
+	if (!is_known)
+		sc_view_directory_access(catalog->source, &product->product, &access);
+	pthread_mutex_lock(&catalog->lock);
+	if (!is_known && entry->current && !entry->current->access_known) {
+		entry->current->access = access;
+		entry->current->access_known = true;
+	}
+	sc_shared_product_drop(product);
+	pthread_mutex_unlock(&catalog->lock);
+}
+
+/* --- what is logged --- */
+
+static void tell_failure(const struct sc_generation *generation, const struct sc_generation *before)
+{
+	const char *name = generation->name;
+	if (before && before->failure && strcmp(before->failure, generation->failure) == 0)
+		return;
+	/* Some errors are about the whole view and name it themselves. */
+	bool names_it = strncmp(generation->failure, name, strlen(name)) == 0;
+	sc_log(SC_LOG_ERROR, "%s%s%s", names_it ? "" : name, names_it ? "" : ": ", generation->failure);
+}
+
+static bool was_told(const struct sc_view *before, const char *warning)
+{
+	for (size_t i = 0; before && i < before->nwarnings; i++) {
+		if (strcmp(before->warnings[i], warning) == 0)
+			return true;
+	}
+	return before && before->truncated && strcmp(before->truncated, warning) == 0;
+}
+
+static void tell_warnings(const struct sc_view *view, const char *name, const struct sc_view *before)
+{
+	for (size_t i = 0; i < view->nwarnings; i++) {
+		if (!was_told(before, view->warnings[i]))
+			sc_log(SC_LOG_WARNING, "%s: %s", name, view->warnings[i]);
+	}
+	if (view->truncated && !was_told(before, view->truncated))
+		sc_log(SC_LOG_WARNING, "%s: %s", name, view->truncated);
+}
+
+/* Once for each state: which parts are not settled, the first of them with its reason. */
+static void tell_unsettled(struct sc_entry *entry, const struct sc_settled *settled)
+{
+	char text[600] = "", more[40] = "";
+	if (settled->nunsettled > 1)
+		snprintf(more, sizeof(more), ", and %zu more", settled->nunsettled - 1);
+	if (settled->nunsettled > 0)
+		snprintf(text, sizeof(text), "%s is not settled: %s%s", settled->unsettled[0].name,
+			 settled->unsettled[0].reason, more);
+	if (strcmp(entry->told ? entry->told : "", text) == 0)
+		return;
+	sc_log(SC_LOG_INFO, "%s: %s", entry->name, *text ? text : "all its parts are settled");
+	free(entry->told);
+	entry->told = strdup(text);
+}
+
+/* --- building --- */
+
+/* What a job does to one entry: looks at the parts, and builds if that makes another view. */
+struct renewal {
+	struct sc_entry *entry;
+	struct sc_shared_product *product;
+	struct sc_settled settled;
+	bool is_asked;                /* somebody waits for the view: what failed is tried again */
+	bool in_place;                /* the current generation has no view yet: it becomes its */
+	struct sc_generation *result; /* without nodes yet */
+};
+
+static bool has_changed(const struct renewal *renewal)
+{
+	const struct sc_catalog *catalog = renewal->entry->catalog;
+	struct sc_settled now;
+	/* A catalog's parts are where they are; and it may name very many. */
+	if (renewal->settled.product.kind != SC_PRODUCT_PARTS)
+		return false;
+	if (sc_settle_look(catalog->source, &renewal->product->product, &catalog->options.settle,
+			   &renewal->entry->memory, &now, NULL) < 0)
+		return false;
+	bool changed = !sc_identity_equal(&now.identity, &renewal->settled.identity);
+	sc_settled_clear(&now);
+	return changed;
+}
+
+static void build(struct renewal *renewal)
+{
+	const struct sc_catalog *catalog = renewal->entry->catalog;
+	struct sc_generation *result = renewal->result;
+	struct sc_error err = { 0 };
+	if (!renewal->in_place)
+		sc_view_directory_access(catalog->source, &renewal->product->product, &result->access);
+	result->access_known = !renewal->in_place;
+	int rc = sc_view_build(catalog->source, &renewal->settled.product, &catalog->options, &result->view, &err);
+	if (rc < 0)
+		result->failure = strdup(err.text);
+	result->identity = renewal->settled.identity;
+}
+
+/* The generation that has the name, or will get it. */
+static struct sc_generation *newest(const struct sc_entry *entry)
+{
+	return entry->next ? entry->next : entry->current;
+}
+
+/* With the lock. Whether the view of the parts as they are now is to be built; all else is done here. */
+static bool must_build(struct renewal *renewal)
+{
+	struct sc_entry *entry = renewal->entry;
+	struct sc_settled *settled = &renewal->settled;
+	if (entry->gone)
+		return false;
+	if (settled->product.kind == SC_PRODUCT_PARTS && settled->product.nparts == 0) {
+		sc_entry_hide(entry, settled);
+		return false;
+	}
+	if (!entry->current && sc_entry_show(entry) < 0)
+		return false;
+	struct sc_generation *generation = newest(entry);
+	if (!generation->view && !generation->failure && !renewal->is_asked)
+		return false;
+	renewal->in_place = !entry->current->view;
+	bool is_same = (generation->view || generation->failure) &&
+		       sc_identity_equal(&generation->identity, &settled->identity);
+	if (!is_same || (generation->failure && renewal->is_asked && renewal->in_place))
+		return true;
+	sc_generation_set_unsettled(generation, settled);
+	entry->watched = true;
+	return false;
+}
+
+/* With the lock; what was built becomes what is shown. */
+static void publish(struct renewal *renewal)
+{
+	struct sc_entry *entry = renewal->entry;
+	struct sc_generation *result = renewal->result, *current = entry->current;
+	if (entry->gone || !current)
+		return;
+	sc_generation_set_unsettled(result, &renewal->settled);
+	result->failed_at_ns = sc_catalog_now_ns();
+	if (result->failure)
+		tell_failure(result, newest(entry));
+	else
+		tell_warnings(result->view, result->name, newest(entry)->view);
+	entry->watched = true;
+	if (!renewal->in_place || current->view) {
+		sc_entry_set_next(entry, sc_steal_ptr(renewal->result));
+		return;
+	}
+	free(current->failure);
+	current->view = sc_steal_ptr(result->view);
+	current->failure = sc_steal_ptr(result->failure);
+	current->failed_at_ns = result->failed_at_ns;
+	current->identity = result->identity;
+	current->nunsettled = result->nunsettled;
+	current->unsettled = sc_steal_ptr(result->unsettled);
+	result->nunsettled = 0;
+}
+
+static int look(struct renewal *renewal)
+{
+	struct sc_entry *entry = renewal->entry;
+	struct sc_catalog *catalog = entry->catalog;
+	int64_t begun_ns = sc_catalog_now_ns();
+	int rc = sc_settle_look(catalog->source, &renewal->product->product, &catalog->options.settle, &entry->memory,
+				&renewal->settled, NULL);
+	if (rc == 0)
+		tell_unsettled(entry, &renewal->settled);
+	pthread_mutex_lock(&catalog->lock);
+	entry->look_took_ns = sc_catalog_now_ns() - begun_ns;
+	entry->nlooks++;
+	bool must = rc == 0 && must_build(renewal);
+	if (must)
+		renewal->result = sc_generation_new(++catalog->last_serial, &renewal->product->product);
+	pthread_cond_broadcast(&catalog->looked);
+	pthread_mutex_unlock(&catalog->lock);
+	return rc;
+}
+
+/* False: the parts changed meanwhile, so that it has to be done again. */
+static bool renew_once(struct renewal *renewal, bool is_last)
+{
+	struct sc_catalog *catalog = renewal->entry->catalog;
+	bool is_right = true;
+	pthread_mutex_lock(&catalog->lock);
+	renewal->product = renewal->entry->product;
+	renewal->product->references++;
+	pthread_mutex_unlock(&catalog->lock);
+	int rc = look(renewal);
+	if (renewal->result) {
+		build(renewal);
+		is_right = is_last || !renewal->result->failure || !has_changed(renewal);
+	}
+	pthread_mutex_lock(&catalog->lock);
+	if (renewal->result && is_right)
+		publish(renewal);
+	sc_shared_product_drop(renewal->product);
+	pthread_mutex_unlock(&catalog->lock);
+	sc_generation_free(sc_steal_ptr(renewal->result));
+	if (rc == 0)
+		sc_settled_clear(&renewal->settled);
+	return is_right;
+}
+
+static void renew(struct sc_entry *entry, bool is_asked)
+{
+	struct renewal renewal = { .entry = entry, .is_asked = is_asked };
+	for (int i = 1; i <= ATTEMPTS && !renew_once(&renewal, i == ATTEMPTS); i++)
+		;
+}
+
+/* --- jobs --- */
+
+/* What is wanted next; 0: nothing, and the job has ended. */
+static unsigned take_wants(struct sc_entry *entry, struct sc_waiter **ret_waiters, bool *ret_gone)
+{
+	struct sc_catalog *catalog = entry->catalog;
+	pthread_mutex_lock(&catalog->lock);
+	unsigned wants = entry->gone || catalog->stopping ? 0 : entry->wants;
+	entry->wants = 0;
+	*ret_gone = entry->gone;
+	*ret_waiters = NULL;
+	if (wants == 0) {
+		entry->running = entry->is_awaited = false;
+		*ret_waiters = sc_steal_ptr(entry->waiters);
+		pthread_cond_broadcast(&catalog->looked);
+	}
+	pthread_mutex_unlock(&catalog->lock);
+	return wants;
+}
+
+static void run_job(struct sc_job *job)
+{
+	struct sc_entry *entry = (struct sc_entry *)((char *)job - offsetof(struct sc_entry, job));
+	struct sc_catalog *catalog = entry->catalog;
+	struct sc_waiter *waiters;
+	unsigned wants;
+	bool gone;
+	while ((wants = take_wants(entry, &waiters, &gone)) != 0) {
+		learn_access(entry);
+		wake_waiters(entry);
+		if (wants & (SC_WANT_VIEW | SC_WANT_CHECK))
+			renew(entry, wants & SC_WANT_VIEW);
+		wake_waiters(entry);
+	}
+	/* The entry is another job's from here on, or nobody's. */
+	if (gone)
+		sc_entry_free(entry);
+	wake(waiters, catalog->stopping);
+}
+
+bool sc_entry_want(struct sc_entry *entry, unsigned wants, bool is_awaited)
+{
+	bool start = !entry->running;
+	entry->wants |= wants;
+	if (start) {
+		entry->running = true;
+		entry->is_awaited = is_awaited;
+		entry->job.run = run_job;
+	}
+	return start;
+}
+
+void sc_entry_start(struct sc_entry *entry)
+{
+	sc_builder_add(entry->catalog->builder, &entry->job);
+}
+
+/* --- looking again --- */
+
+/* Not used for so long: its parts are of no interest until somebody asks again. */
+#define IN_USE_NS INT64_C(30000000000)
+
+/* With the lock. Whether the entry's parts are to be looked at; one that nobody uses any more is looked at when it is asked for. */
+static bool wants_check(struct sc_entry *entry, int64_t now_ns)
+{
+	if (!entry->current)
+		return true;
+	if (now_ns - entry->used_ns >= IN_USE_NS && entry->current->nopen == 0) {
+		entry->watched = false;
+		return false;
+	}
+	return entry->current->view || entry->current->failure;
+}
+
+/* Waits until the entry's parts were looked at; the building that may follow is not waited for. */
+static int64_t wait_for_look(struct sc_entry *entry, uint64_t nlooks, const struct timespec *end)
+{
+	struct sc_catalog *catalog = entry->catalog;
+	int rc = 0;
+	while (entry->nlooks == nlooks && entry->running && rc == 0)
+		rc = pthread_cond_timedwait(&catalog->looked, &catalog->lock, end);
+	return entry->nlooks > nlooks ? entry->look_took_ns : 0;
+}
+
+int64_t sc_catalog_check(struct sc_catalog *catalog, unsigned patience_s)
+{
+	int64_t took_ns = 0;
+	for (size_t i = 0; i < catalog->nentries; i++) {
+		struct sc_entry *entry = catalog->by_name[i];
+		struct timespec end;
+		pthread_mutex_lock(&catalog->lock);
+		uint64_t nlooks = entry->nlooks;
+		bool start = !entry->running && !catalog->stopping &&
+			     wants_check(entry, sc_catalog_now_ns()) && sc_entry_want(entry, SC_WANT_CHECK, false);
+		pthread_mutex_unlock(&catalog->lock);
+		if (!start)
+			continue;
+		sc_entry_start(entry);
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		end.tv_sec += patience_s;
+		pthread_mutex_lock(&catalog->lock);
+		took_ns += wait_for_look(entry, nlooks, &end);
+		pthread_mutex_unlock(&catalog->lock);
+	}
+	return took_ns;
+}
