@@ -1,5 +1,4 @@
 #include "program.h"
-#include "ioutil.h"
 
 #include <errno.h>
 #include <fcntl.h>
