@@ -16,6 +16,9 @@ log = logging.getLogger("subcubefs")
 
 EXTENSIONS = (".image", ".residual", ".psf", ".model", ".pb", ".image.pbcor", ".mask", ".weight", ".sumwt")
 
+# Who calls says that imaging has ended, so nobody has to wait and see whether what was just written is written again.
+SETTLED = "--settle=0"
+
 
 class ConcatError(RuntimeError):
     """Images that were not made; all others are. `failed`: extension (of concat_images: output) -> why."""
@@ -61,7 +64,7 @@ def concat_images(
     if not inimages:
         raise ValueError("concat_images: no images to concatenate into %s" % outimage)
     outimage = os.fspath(outimage)
-    arguments = ["--images", "-o", outimage, "--mode", mode, "--relax" if relax else "--strict"]
+    arguments = [SETTLED, "--images", "-o", outimage, "--mode", mode, "--relax" if relax else "--strict"]
     if axis >= 0:
         arguments += ["--axis", str(axis)]
     if overwrite:
@@ -70,7 +73,8 @@ def concat_images(
         failed = Run([outimage], show).start([*arguments, *options, "--", *inimages]).failures()
     if failed:
         raise ConcatError(failed)
-    log.info("Concatenated %d images → %s (mode=%s, %.1fs)", len(inimages), outimage, mode, time.monotonic() - started)
+    log.info("Concatenated %d images → %s (mode=%s, %.1fs)", len(inimages), _printable(outimage), mode,
+             time.monotonic() - started)
 
 
 def concat_subcubes(
@@ -124,11 +128,11 @@ def concat_subcubes(
         return
 
     def made(image):
-        log.info("Concatenated %d images → %s (mode=%s, %.1fs)", counts[images[image]], image, mode,
+        log.info("Concatenated %d images → %s (mode=%s, %.1fs)", counts[images[image]], _printable(image), mode,
                  time.monotonic() - started)
 
     def arguments(extensions):
-        return ["--ext", ",".join(extensions), "--nparts", str(nparts), "--mode", mode, "--missing", missing,
+        return [SETTLED, "--ext", ",".join(extensions), "--nparts", str(nparts), "--mode", mode, "--missing", missing,
                 "--jobs", str(max(max_workers, 0)), "--overwrite", *options, "--", base]
 
     with following(progress) as show:
@@ -140,6 +144,11 @@ def concat_subcubes(
     if failed:
         log.warning("Failed extensions: %s", ", ".join(failed))
         raise ConcatError(failed)
+
+
+def _printable(path: str) -> str:
+    """Names may have bytes that are no UTF-8; no log takes them as they are."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _count_parts(base: str, nparts: int) -> dict[str, int]:

@@ -26,7 +26,7 @@ def families(source: str, *, options: Iterable[str] = ()) -> list[dict[str, Any]
     """
     done = subprocess.run([programs.find(PROGRAM), "--list", "--json", *options, "--", os.fspath(source)],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          encoding="utf-8", errors="surrogateescape")
+                          encoding="utf-8", errors="backslashreplace")
     if done.returncode == STATUS_NOT_FOUND:
         return []
     if not done.stdout:

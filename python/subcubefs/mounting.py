@@ -46,7 +46,7 @@ def mount(source: str, mountpoint: str | None = None, *, options: Iterable[str] 
 def _start(command: list[str]) -> None:
     """Returns when the mount answers."""
     # A file: the end of a pipe that is logged to would not come before that of the mount.
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as messages:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="backslashreplace") as messages:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=messages)
         messages.seek(0)
         if done.returncode != 0:
@@ -78,7 +78,7 @@ def _unmount(path: str) -> None:
         if not _is_mounted(path):
             return
         done = subprocess.run([*attempt, path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, encoding="utf-8", errors="surrogateescape")
+                              stderr=subprocess.PIPE, encoding="utf-8", errors="backslashreplace")
         why = done.stderr.strip()
     if _is_mounted(path):
         raise MountError("%s: cannot be unmounted: %s" % (path, why))

@@ -28,7 +28,7 @@ def run(command: list[str], on_output: Callable[[str], None], on_message: Callab
     child = None
     try:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                 universal_newlines=True, encoding="utf-8", errors="surrogateescape")
+                                 universal_newlines=True, encoding="utf-8", errors="backslashreplace")
         messages = threading.Thread(target=_all_messages, args=(child.stderr, on_message), daemon=True)
         messages.start()
         _each_line(child.stdout, on_output)

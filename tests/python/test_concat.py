@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
 import pytest
@@ -129,6 +130,21 @@ def test_names_of_any_bytes(family, tmp_path, said, name):
 def test_any_number_of_workers(family, workers):
     base, parts = family()
     subcubefs.concat_subcubes(base, 3, max_workers=workers)
+    assert_is_cube_of(parts, base + ".image")
+
+
+def test_what_was_just_written_is_taken_at_once(family, tmp_path, monkeypatch):
+    """The caller says that imaging has ended, whatever the user's own commands wait for."""
+    base, parts = family()
+    for part in os.listdir(tmp_path):
+        os.utime(tmp_path / part / "table.f0_TSM0")
+    (tmp_path / "config" / "subcubefs").mkdir(parents=True)
+    (tmp_path / "config" / "subcubefs" / "config").write_text("settle = 300\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    started = time.monotonic()
+    subcubefs.concat_subcubes(base, 3)
+    subcubefs.concat_images(base + ".new", [base + ".subcube.0.image"])
+    assert time.monotonic() - started < 300
     assert_is_cube_of(parts, base + ".image")
 
 
