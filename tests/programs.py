@@ -48,6 +48,11 @@ def mountinfo(mountpoint, pid="self"):
     return None
 
 
+# For the beginning of a script in a mount namespace of its own: with copies of them there, the mounts that others made
+# would not end when they are unmounted.
+WITHOUT_OTHERS = "umount -l -a -t fuse.subcubefs,fuse.faultfs,fuse.slowfs 2>/dev/null || true\n"
+
+
 def processes(mountpoint):
     """Ids of the processes of our program that serve `mountpoint`."""
     found = []

@@ -88,8 +88,8 @@ class Users:
             conf.write("user_allow_other\n" if self.user_allow_other else "# nothing\n")
         self.SUBCUBEFS = self.path("build/fs/subcubefs")
         # It ends when this process does: there is nobody to write to it.
-        self.holder = subprocess.Popen(["unshare", "-m", "--propagation", "private", "sh", "-c", SCRIPT, "sh", self.directory,
-                                        programs.BUILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.holder = subprocess.Popen(["unshare", "-m", "--propagation", "private", "sh", "-c", programs.WITHOUT_OTHERS + SCRIPT, "sh",
+                                        self.directory, programs.BUILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True)
         if self.holder.stdout.readline() != "ready\n":
             said = self.holder.stderr.read()

@@ -40,6 +40,8 @@ class OrdinaryUser(SameUser):
         os.chmod(self.device, 0o666)
         self.process = subprocess.Popen(
             ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+             # Copies of others' mounts would keep them from ending.
+             'umount -l -a -t fuse.subcubefs,fuse.slowfs 2>/dev/null; '
              'mount --bind "$1" /dev/fuse && echo ready && read end', "sh", self.device],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         if self.process.stdout.readline() != "ready\n":

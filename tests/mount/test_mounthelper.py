@@ -26,7 +26,8 @@ def script(tmp_path):
     prologue = "set -e\ncd %s\ntrap 'umount -l mnt 2>/dev/null || :' EXIT\nmount --bind sbin %s\nmount --bind fstab /etc/fstab\n"
 
     def run(text):
-        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", prologue % (tmp_path, HELPERS) + text]
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+                   programs.WITHOUT_OTHERS + prologue % (tmp_path, HELPERS) + text]
         done = programs.run(command)
         mountpoint = str(tmp_path / "mnt")
         assert programs.wait_until(lambda: not programs.processes(mountpoint)), "unmounted, but still served"
