@@ -204,7 +204,8 @@ int sc_output_try_lock(struct sc_output *output, struct sc_error *err)
 static int empty_work_directory(const struct sc_output *output)
 {
 	/* The journal behind the old image: see sc_replace_repair. */
-	static const char *const names[] = { SC_REPLACE_OLD, SC_REPLACE_IMAGE, SC_REPLACE_JOURNAL };
+	static const char *const names[] = { SC_REPLACE_OLD, SC_REPLACE_IMAGE, SC_REPLACE_JOURNAL,
+					     SC_OUTPUT_REMOVAL ".part" };
 	for (size_t i = 0; i < SC_COUNT_OF(names); i++) {
 		int rc = sc_io_remove_tree(output->work_fd, names[i]);
 		if (rc < 0)

@@ -28,6 +28,7 @@
 #include "error.h"
 
 #define SC_OUTPUT_WORK_SUFFIX ".subcube-materialize"
+#define SC_OUTPUT_REMOVAL "removal"
 
 struct sc_output {
 	char *path;        /* as the user wrote it, for messages */

@@ -143,8 +143,8 @@ static int write_journal(const struct sc_output *output, const struct sc_movejou
 	int rc = sc_movejournal_encode(journal, &data, &size, err);
 	if (rc < 0)
 		return rc;
-	rc = sc_catalog_write_file(output->work_fd, SC_REMOVE_JOURNAL ".part", data, size);
-	if (rc == 0 && renameat(output->work_fd, SC_REMOVE_JOURNAL ".part", output->work_fd, SC_REMOVE_JOURNAL) < 0)
+	rc = sc_catalog_write_file(output->work_fd, SC_OUTPUT_REMOVAL ".part", data, size);
+	if (rc == 0 && renameat(output->work_fd, SC_OUTPUT_REMOVAL ".part", output->work_fd, SC_OUTPUT_REMOVAL) < 0)
 		rc = -errno;
 	if (rc == 0 && fsync(output->work_fd) < 0)
 		rc = -errno;
@@ -221,7 +221,7 @@ static int remove_all(const struct sc_output *output, const struct sc_movejourna
 /* Only when nothing is left to be removed is there nothing to be told any more. */
 static int finish(const struct sc_output *output, struct sc_error *err)
 {
-	if (unlinkat(output->work_fd, SC_REMOVE_JOURNAL, 0) < 0)
+	if (unlinkat(output->work_fd, SC_OUTPUT_REMOVAL, 0) < 0)
 		return sc_error_errno(err, -errno, "%s: cannot remove the list of its subcubes", output->path);
 	return 0;
 }
@@ -246,13 +246,13 @@ int sc_remove_parts(const struct sc_image *image, bool tmpdirs, size_t *count, i
 bool sc_remove_is_unfinished(int work_fd)
 {
 	struct stat st;
-	return fstatat(work_fd, SC_REMOVE_JOURNAL, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return fstatat(work_fd, SC_OUTPUT_REMOVAL, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 char *sc_remove_base(int work_fd)
 {
 	struct sc_movejournal journal;
-	if (sc_movejournal_read(work_fd, ".", SC_REMOVE_JOURNAL, &journal, NULL) < 0)
+	if (sc_movejournal_read(work_fd, ".", SC_OUTPUT_REMOVAL, &journal, NULL) < 0)
 		return NULL;
 	char *base = sc_steal_ptr(journal.base);
 	sc_movejournal_clear(&journal);
@@ -273,7 +273,7 @@ int sc_remove_resume(const struct sc_output *output, size_t *count, int *ret_sig
 		*err = look;
 		return there;
 	}
-	int rc = sc_movejournal_read(output->work_fd, ".", SC_REMOVE_JOURNAL, &journal, err);
+	int rc = sc_movejournal_read(output->work_fd, ".", SC_OUTPUT_REMOVAL, &journal, err);
 	if (rc < 0)
 		return rc;
 	rc = remove_all(output, &journal, count, ret_signal, err);

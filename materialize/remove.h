@@ -16,8 +16,6 @@
 
 #include "image.h"
 
-#define SC_REMOVE_JOURNAL "removal"
-
 /*
  * Refuses, before anything is written, outputs inside of what is to be removed, and parts that are symbolic links: -EINVAL.
  */

@@ -48,6 +48,13 @@ def command(root, arguments):
     return [programs.MATERIALIZE, *COMMON, *arguments, root + "/run/cube"]
 
 
+def same_times(root):
+    """The history that an image gets has the time of its parts."""
+    for base, directories, files in os.walk(root):
+        for name in files + directories:
+            os.utime(os.path.join(base, name), (1_600_000_000, 1_600_000_000))
+
+
 class Stage:
     """A directory in which a scenario is played again and again from its beginning."""
 
@@ -86,6 +93,7 @@ class Stage:
     def reset(self):
         shutil.rmtree(self.root, ignore_errors=True)
         shutil.copytree(self.begin, self.root, symlinks=True)
+        same_times(self.root)
 
     def play(self, at=0, do="", *arguments):
         return diskcalls.run(self.root, self.where, command(self.root, [*self.scenario.arguments, *arguments]), at, do)
@@ -114,6 +122,8 @@ class Stage:
         if done.returncode == 2 and "--overwrite replaces it" in done.stderr and programs.tree(self.root) != self.last:
             # complete, but its parts are all there yet
             done = programs.run(command(self.root, ["--overwrite", *scenario.arguments]))
+        if done.returncode == 2 and programs.tree(self.root) == dict(self.loose, **self.last):
+            return      # complete, and so are its parts: copies in a virtual image are never replaced
         complete = done.returncode in (2, 3) and programs.tree(self.root) == self.last
         assert done.returncode == 0 or complete, (done.returncode, done.stderr, sorted(programs.tree(self.root)))
         self._assert_tree(self.last)
@@ -125,7 +135,8 @@ class Stage:
     def _assert_tree(self, wanted):
         now = programs.tree(self.root)
         assert sorted(now) == sorted(wanted)
-        assert [k for k in now if now[k] != wanted[k]] == []
+        differ = [k for k in now if now[k] != wanted[k]]
+        assert differ == []
 
 
 def lost_parts(loose, now, last):
