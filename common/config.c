@@ -8,23 +8,19 @@
 
 #include "ioutil.h"
 
-enum { MOUNT = SC_CONFIG_MOUNT, MATERIALIZE = SC_CONFIG_MATERIALIZE, BOTH = MOUNT | MATERIALIZE };
-
+/* Of either program, or of both. */
 static const struct known {
 	const char *name;
 	bool has_value;
-	int programs;
 } known_options[] = {
-	{ "axis", true, BOTH },           { "cache-dir", true, BOTH },        { "follow-links", false, BOTH },
-	{ "history", true, BOTH },
-	{ "jobs", true, MATERIALIZE },    { "log", true, MOUNT },             { "memory", true, MATERIALIZE },
-	{ "miscinfo", true, BOTH },       { "missing", true, BOTH },
-	{ "no-cache", false, BOTH },      { "no-tempclose", false, MATERIALIZE }, { "options", true, MOUNT },
-	{ "pattern", true, BOTH },        { "progress", true, MATERIALIZE },  { "quiet", false, MATERIALIZE },
-	{ "readahead", true, MOUNT },     { "ready-file", true, BOTH },       { "refresh", true, MOUNT },
-	{ "reflink", true, MATERIALIZE }, { "relax", false, BOTH },           { "reorder", false, BOTH },
-	{ "settle", true, BOTH },         { "strict", false, BOTH },          { "tempclose", false, MATERIALIZE },
-	{ "tiling", true, MATERIALIZE },  { "verify", false, MATERIALIZE },   { "wait", false, MATERIALIZE },
+	{ "axis", true },      { "cache-dir", true },     { "follow-links", false }, { "history", true },
+	{ "jobs", true },      { "log", true },           { "memory", true },        { "miscinfo", true },
+	{ "missing", true },   { "no-cache", false },     { "no-tempclose", false }, { "options", true },
+	{ "pattern", true },   { "progress", true },      { "quiet", false },        { "readahead", true },
+	{ "ready-file", true }, { "reflink", true },      { "refresh", true },       { "relax", false },
+	{ "reorder", false },
+	{ "settle", true },    { "strict", false },       { "tempclose", false },    { "tiling", true },
+	{ "verify", false },   { "wait", false },
 };
 
 /* NULL: there is nowhere to look. */
@@ -72,8 +68,7 @@ static int add_entry(struct sc_config *config, const char *name, const char *val
 	return entry->name && (!value || entry->value) ? 0 : -ENOMEM;
 }
 
-static int parse_line(struct sc_config *config, enum sc_config_program program, char *text, unsigned line,
-		      struct sc_error *err)
+static int parse_line(struct sc_config *config, char *text, unsigned line, struct sc_error *err)
 {
 	char *name = trim(text), *equals = strchr(name, '='), *value = NULL;
 	if (*name == 0 || *name == '#')
@@ -91,13 +86,10 @@ static int parse_line(struct sc_config *config, enum sc_config_program program, 
 	if (option->has_value != (value && *value))
 		return sc_error_set(err, -EINVAL, "%s:%u: expected '%s%s", config->path, line, name,
 				    option->has_value ? " = VALUE'" : "' alone, without a value");
-	if (!(option->programs & (int)program))
-		return 0;
 	return add_entry(config, name, value, line) < 0 ? sc_error_errno(err, -ENOMEM, "%s", config->path) : 0;
 }
 
-static int parse_lines(struct sc_config *config, enum sc_config_program program, const uint8_t *data, size_t size,
-		       struct sc_error *err)
+static int parse_lines(struct sc_config *config, const uint8_t *data, size_t size, struct sc_error *err)
 {
 	int rc = 0;
 	unsigned line = 0;
@@ -108,12 +100,12 @@ static int parse_lines(struct sc_config *config, enum sc_config_program program,
 		line++;
 		if (!text)
 			return sc_error_errno(err, -ENOMEM, "%s", config->path);
-		rc = parse_line(config, program, text, line, err);
+		rc = parse_line(config, text, line, err);
 	}
 	return rc;
 }
 
-int sc_config_read(enum sc_config_program program, struct sc_config *ret_config, struct sc_error *err)
+int sc_config_read(struct sc_config *ret_config, struct sc_error *err)
 {
 	struct sc_config config = { .path = config_path() };
 	sc_autofree uint8_t *data = NULL;
@@ -125,7 +117,7 @@ int sc_config_read(enum sc_config_program program, struct sc_config *ret_config,
 	}
 	int rc = sc_io_read_file(AT_FDCWD, config.path, config.path, SC_CONFIG_MAX_BYTES, &data, &size, NULL, err);
 	if (rc == 0)
-		rc = parse_lines(&config, program, data, size, err);
+		rc = parse_lines(&config, data, size, err);
 	if (rc < 0)
 		sc_config_clear(&config);
 	else

@@ -6,8 +6,7 @@
  *   missing = skip          an option's long name, and its value
  *   strict                  an option without a value
  *
- * An option that only the other program has is passed over. What belongs to one run (what is read, written, removed)
- * is refused. No file is no error.
+ * What belongs to one run (what is read, written, removed) is refused. No file is no error.
  */
 #ifndef SC_CONFIG_H
 #define SC_CONFIG_H
@@ -16,8 +15,6 @@
 #include "error.h"
 
 #define SC_CONFIG_MAX_BYTES (64 << 10)
-
-enum sc_config_program { SC_CONFIG_MOUNT = 1, SC_CONFIG_MATERIALIZE = 2 };
 
 struct sc_config_entry {
 	char *name;
@@ -28,11 +25,11 @@ struct sc_config_entry {
 struct sc_config {
 	char *path; /* NULL: there is no file */
 	size_t nentries;
-	struct sc_config_entry *entries; /* of this program, in the file's order */
+	struct sc_config_entry *entries; /* in the file's order; those that only the other program has too */
 };
 
 /* Errors name the file and the line. The caller calls sc_config_clear. Values are not checked. */
-int sc_config_read(enum sc_config_program program, struct sc_config *ret_config, struct sc_error *err);
+int sc_config_read(struct sc_config *ret_config, struct sc_error *err);
 void sc_config_clear(struct sc_config *config);
 
 #endif

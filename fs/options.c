@@ -325,7 +325,7 @@ int sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 		.refresh_ns = REFRESH_DEFAULT_NS,
 	};
 	struct sc_error err = { 0 };
-	if (sc_config_read(SC_CONFIG_MOUNT, &options.config, &err) < 0)
+	if (sc_config_read(&options.config, &err) < 0)
 		return sc_options_usage_error("%s", err.text);
 	if (sc_mounthelper_is_called(argv[0])) {
 		int status = sc_mounthelper_translate(long_options, argc, argv, &argc, &options.own_argv);

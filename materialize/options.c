@@ -478,7 +478,7 @@ static void take_config(struct parsing *parsing)
 {
 	struct argp_state state = { .input = parsing };
 	struct sc_error err = { 0 };
-	if (sc_config_read(SC_CONFIG_MATERIALIZE, &parsing->options.config, &err) < 0) {
+	if (sc_config_read(&parsing->options.config, &err) < 0) {
 		fprintf(stderr, "subcube-materialize: %s\n", err.text);
 		exit(SC_STATUS_USAGE);
 	}

@@ -135,18 +135,11 @@ def test_every_key_of_json_is_documented(small):
 
 
 def test_the_configuration_file_is_documented():
-    table = text_of(programs.ROOT + "/common/config.c")
-    known = {}
-    for name, who in re.findall(r'\{ "([a-z-]+)", \w+, (\w+) \}', table):
-        known.setdefault(who, set()).add(name)
-    page = text_of(FORMATS)
-    for who, words in (("BOTH", "both programs"), ("MOUNT", "subcubefs"), ("MATERIALIZE", "subcube-materialize")):
-        line = re.search(r"\.It for %s\n\.Cm (.*)" % words, page).group(1)
-        assert set(re.findall(r"[a-z-]+", line)) == known[who]
-    for name in known["BOTH"] | known["MOUNT"]:
-        assert "--" + name in helped_options("subcubefs")
-    for name in known["BOTH"] | known["MATERIALIZE"]:
-        assert "--" + name in helped_options("subcube-materialize")
+    known = set(re.findall(r'\{ "([a-z-]+)", (?:true|false) \}', text_of(programs.ROOT + "/common/config.c")))
+    told = text_of(FORMATS).split("These can be set")[1].split(".Sh")[0]
+    assert known and {w for line in re.findall(r"^\.Cm (.*)", told, re.MULTILINE) for w in re.findall("[a-z-]+", line)} == known
+    for name in known:
+        assert "--" + name in helped_options("subcubefs") | helped_options("subcube-materialize")
 
 
 # ---- completion ----
