@@ -193,6 +193,18 @@ static int find_user(struct program *program)
 	return fail(&err);
 }
 
+static int find_mountpoint(struct program *program, struct sc_error *err)
+{
+	const char *given = program->options.mountpoint;
+	if (sc_mountpoint_descriptor(given) < 0)
+		return sc_mountpoint_resolve(given, &program->mountpoint, err);
+	/* How it was mounted cannot be known: the kernel may leave the permissions to us. */
+	program->service.checks = true;
+	program->service.nonempty = true;
+	program->mountpoint = strdup(given);
+	return program->mountpoint ? sc_mountpoint_check_descriptor(given, err) : sc_error_errno(err, -ENOMEM, "%s", given);
+}
+
 /* Everything that is in the way of mounting and can be known before. Returns the exit status. */
 static int prepare(struct program *program)
 {
@@ -202,7 +214,7 @@ static int prepare(struct program *program)
 	if (status != 0)
 		return status;
 	/* The mountpoint first: it may be the source, and still have on it what died there. */
-	if (sc_mountpoint_resolve(options->mountpoint, &program->mountpoint, &err) < 0 || open_log(options, &err) < 0 ||
+	if (find_mountpoint(program, &err) < 0 || open_log(options, &err) < 0 ||
 	    open_source_as_user(program, &err) < 0)
 		return fail(&err);
 	status = make_session(program);

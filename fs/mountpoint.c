@@ -10,7 +10,12 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
+
+/* Of /dev/fuse, everywhere. */
+#define FUSE_MAJOR 10
+#define FUSE_MINOR 229
 
 /* mountinfo writes space, tab, newline and backslash as \ooo. */
 static void unescape(char *text)
@@ -114,6 +119,28 @@ static void clear_dead(const char *path)
 			return;
 		sc_mountpoint_detach(path);
 	}
+}
+
+int sc_mountpoint_descriptor(const char *argument)
+{
+	static const char start[] = "/dev/fd/";
+	if (strncmp(argument, start, strlen(start)) != 0)
+		return -1;
+	const char *digits = argument + strlen(start);
+	size_t length = strspn(digits, "0123456789");
+	return length > 0 && length < 8 && !digits[length] ? atoi(digits) : -1;
+}
+
+int sc_mountpoint_check_descriptor(const char *argument, struct sc_error *err)
+{
+	int fd = sc_mountpoint_descriptor(argument);
+	struct stat st;
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(FUSE_MAJOR, FUSE_MINOR))
+		return sc_error_set(err, -EBADF,
+				    "%s: not an open /dev/fuse; give a directory to mount on, or have the program that "
+				    "mounts (such as apptainer --fusemount) start this one",
+				    argument);
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? sc_error_errno(err, -errno, "%s", argument) : 0;
 }
 
 int sc_mountpoint_resolve(const char *argument, char **ret_path, struct sc_error *err)

@@ -25,6 +25,15 @@ struct sc_mounted {
  */
 int sc_mountpoint_resolve(const char *argument, char **ret_path, struct sc_error *err);
 
+/*
+ * N of /dev/fd/N, in place of a directory: whoever started the program has
+ * mounted and handed over the device. -1: it is a directory.
+ */
+int sc_mountpoint_descriptor(const char *argument);
+
+/* Refuses a descriptor that is not an open /dev/fuse, and keeps one from other programs. */
+int sc_mountpoint_check_descriptor(const char *argument, struct sc_error *err);
+
 /* Whether something is mounted on `path` (absolute, real). */
 bool sc_mountpoint_mounted(const char *path, struct sc_mounted *ret_mounted);
 bool sc_mountpoint_is_subcubefs(const struct sc_mounted *mounted);

@@ -1,5 +1,6 @@
 #include "operations.h"
 
+#include "checks.h"
 #include "complaints.h"
 #include "refusals.h"
 #include "viewoptions.h"
@@ -98,11 +99,12 @@ static struct fuse_entry_param entry_of(const struct sc_service *service, fuse_i
 					const struct sc_catalog_node *node)
 {
 	bool may_change = parent == SC_CATALOG_ROOT && service->refreshing;
+	double seconds = service->checks ? 0 : may_change ? KEEP_NAME_SECONDS : KEEP_SECONDS;
 	return (struct fuse_entry_param){
 		.ino = node->id,
 		.attr = node->attr,
 		.attr_timeout = attribute_seconds(service, node),
-		.entry_timeout = may_change ? KEEP_NAME_SECONDS : KEEP_SECONDS,
+		.entry_timeout = seconds,
 	};
 }
 
@@ -114,7 +116,7 @@ static void answer_lookup(struct deferred *deferred)
 	if (rc == SC_CATALOG_WAIT)
 		return;
 	if (rc == -ENOENT) {
-		struct fuse_entry_param absent = { .entry_timeout = KEEP_ABSENT_SECONDS };
+		struct fuse_entry_param absent = { .entry_timeout = service->checks ? 0 : KEEP_ABSENT_SECONDS };
 		fuse_reply_entry(deferred->request, &absent);
 	} else if (rc < 0) {
 		reply_error(deferred->request, rc);
@@ -127,6 +129,11 @@ static void answer_lookup(struct deferred *deferred)
 
 static void op_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
+	int rc = sc_checks_permit(request, parent, X_OK);
+	if (rc < 0) {
+		reply_error(request, rc);
+		return;
+	}
 	struct deferred *deferred = defer(request, answer_lookup, parent, name);
 	if (deferred)
 		answer_lookup(deferred);
@@ -152,6 +159,12 @@ static void op_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info 
 	struct deferred *deferred = defer(request, answer_getattr, id, "");
 	if (deferred)
 		answer_getattr(deferred);
+}
+
+/* Asked by access(2), and only where the kernel does not check by itself. */
+static void op_access(fuse_req_t request, fuse_ino_t id, int mask)
+{
+	reply_error(request, sc_checks_permit(request, id, mask));
 }
 
 static void op_statfs(fuse_req_t request, fuse_ino_t id)
@@ -212,7 +225,9 @@ static void op_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info 
 {
 	const struct sc_service *service = service_of(request);
 	struct sc_opened opened;
-	int rc = service->refreshing ? 0 : -ENOSYS;
+	int rc = sc_checks_permit(request, id, R_OK);
+	if (rc == 0 && !service->refreshing && !service->checks)
+		rc = -ENOSYS;
 	if (rc == 0 && id == SC_CATALOG_ROOT) {
 		fuse_reply_open(request, file);
 		return;
@@ -307,14 +322,16 @@ static void op_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *fi
 {
 	const struct sc_service *service = service_of(request);
 	struct sc_opened opened;
-	int rc = sc_catalog_open_file(service->catalog, id, fuse_req_ctx(request)->pid, &opened);
+	int rc = sc_checks_permit(request, id, R_OK);
+	if (rc == 0)
+		rc = sc_catalog_open_file(service->catalog, id, fuse_req_ctx(request)->pid, &opened);
 	if (rc < 0) {
 		reply_error(request, rc);
 		return;
 	}
 	if ((file->flags & O_ACCMODE) != O_RDONLY || file->flags & O_TRUNC)
 		rc = -EROFS;
-	else if (!service->refreshing && !service->direct_io)
+	else if (!service->refreshing && !service->direct_io && !service->checks)
 		rc = -ENOSYS;
 	if (rc < 0) {
 		sc_catalog_release(service->catalog, &opened);
@@ -398,8 +415,10 @@ static void op_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, siz
 	const struct sc_service *service = service_of(request);
 	struct sc_opened held;
 	bool is_options = strcmp(name, SC_VIEWOPTIONS_ATTRIBUTE) == 0;
-	int rc = is_options || strcmp(name, XATTR_SOURCE) == 0 ? sc_catalog_hold_view(service->catalog, id, &held)
-							       : -ENODATA;
+	bool is_known = is_options || strcmp(name, XATTR_SOURCE) == 0;
+	int rc = sc_checks_permit(request, id, R_OK);
+	if (rc == 0)
+		rc = is_known ? sc_catalog_hold_view(service->catalog, id, &held) : -ENODATA;
 	if (rc < 0) {
 		reply_error(request, rc);
 		return;
@@ -430,13 +449,13 @@ static void op_listxattr(fuse_req_t request, fuse_ino_t id, size_t size)
 
 /*
  * No getlk, setlk and flock: then the kernel keeps locks inside the mount, and
- * none ever reaches the sources. No access: default_permissions has the kernel
- * check. No forget: that the kernel knows a node keeps nothing.
+ * none ever reaches the sources. No forget: that the kernel knows a node keeps nothing.
  */
 const struct fuse_lowlevel_ops sc_operations = {
 	.init = op_init,
 	.lookup = op_lookup,
 	.getattr = op_getattr,
+	.access = op_access,
 	.statfs = op_statfs,
 	.opendir = op_opendir,
 	.releasedir = op_release,

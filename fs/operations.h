@@ -35,6 +35,7 @@ struct sc_service {
 	int direct_io;     /* -o direct_io was given: reads of files pass the kernel's page cache by */
 	int nonempty;      /* -o nonempty was given: what is in the mountpoint may be hidden */
 	int auto_unmount;  /* -o auto_unmount was given: the mount goes when the program dies */
+	bool checks;       /* the kernel may not check permissions: we do */
 	void (*ready)(void *context); /* called once, when the kernel has sent INIT */
 	void *context;
 };

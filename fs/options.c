@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "mounthelper.h"
+#include "mountpoint.h"
 #include "viewoptions.h"
 
 #include <errno.h>
@@ -17,7 +18,8 @@ static const char help_text[] =
     "MOUNTPOINT/BASE.EXT, read-only and without copying a pixel.\n"
     "\n"
     "  SOURCE               a directory with subcubes, or DIR/BASE for one family in DIR\n"
-    "  MOUNTPOINT           an existing directory; it may lie in SOURCE, or be SOURCE\n"
+    "  MOUNTPOINT           an existing directory; it may lie in SOURCE, or be SOURCE;\n"
+    "                       /dev/fd/N: mounted already, and /dev/fuse is open as N\n"
     "      --pattern=PATTERN  how parts are named, such as '{base}.chunk{n}{ext}'; the default is\n"
     "                       {base}.subcube.{n}{ext} and {base}.workdirectory/{base}.n{n}{ext}\n"
     "      --follow-links   subcubes may be symbolic links that lead out of SOURCE, or have such in them\n"
@@ -347,6 +349,9 @@ int sc_options_parse(int argc, char **argv, struct sc_options *ret_options)
 		sc_options_clear(&options);
 		return status;
 	}
+	/* Whoever mounted waits for this process, not for a child of it. */
+	if (options.mountpoint && sc_mountpoint_descriptor(options.mountpoint) >= 0)
+		options.foreground = true;
 	if (!options.log)
 		options.log = options.foreground ? "stderr" : "syslog";
 	*ret_options = options;

@@ -307,7 +307,9 @@ static int serve_mounted(struct sc_session *session, struct sc_error *err)
 static int mount_and_drop(struct sc_session *session, const char *mountpoint, const struct sc_user *user,
 			  struct sc_error *err)
 {
-	int rc = sc_unmounter_start(mountpoint, session->service->auto_unmount, &session->unmounter, err);
+	bool is_mounted = sc_mountpoint_descriptor(mountpoint) >= 0;
+	int rc = is_mounted ? 0
+			    : sc_unmounter_start(mountpoint, session->service->auto_unmount, &session->unmounter, err);
 	if (rc == 0)
 		rc = mount_session(session, mountpoint, err);
 	if (rc < 0)
