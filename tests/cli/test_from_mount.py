@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+import live
 import programs
 import synth
 
@@ -110,3 +111,21 @@ def test_an_image_that_is_finished_is_copied_otherwise(small, mount, tmp_path):
         programs.assert_message(done.stderr, ["cube.image", "finished", "cp -r"])
         assert programs.run(["cp", "-r", view, tmp_path / "copy.image"]).returncode == 0
         assert programs.tree(tmp_path / "copy.image") == programs.tree(source + "/cube.image")
+
+
+def test_both_ways_while_the_run_goes_on(mount, tmp_path):
+    """Each time a part has come: what is shown then is what is copied, by either."""
+    source, scratch = str(tmp_path / "source"), str(tmp_path / "scratch")
+    made = live.parts(4)
+    live.build(source, made[:2])
+    with mount(source, *live.OPTIONS, "--nparts=4") as mnt:
+        view = mnt.view("cube.image")
+        for number, wanted in ((3, (0, 1, None, 3)), (2, (0, 1, 2, 3))):
+            live.put(source, scratch, made, number)
+            live.becomes(view, live.expected(*wanted))
+            out, copy = tmp_path / ("out%d" % number), tmp_path / ("copy%d" % number)
+            done = programs.materialize("--tiling=keep", "--settle=0", "-o", out, view)
+            assert done.returncode == 0, done.stderr
+            assert programs.run(["cp", "-r", view, copy]).returncode == 0
+            assert live.planes(str(out)) == live.expected(*wanted) == live.planes(str(copy))
+            assert programs.tree(out) == programs.tree(copy)
