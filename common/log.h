@@ -22,4 +22,8 @@ int sc_log_open(const char *program, const char *target, enum sc_log_level least
 
 void sc_log(enum sc_log_level level, const char *format, ...) sc_printf_format(2, 3);
 
+/* The last lines that went to the log, wherever that is; at most this many. Caller frees; NULL: out of memory. */
+#define SC_LOG_TAIL_LINES 100
+char *sc_log_tail(size_t *ret_length);
+
 #endif

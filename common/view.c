@@ -386,6 +386,14 @@ void sc_view_free(struct sc_view *view)
 	free(view);
 }
 
+size_t sc_view_count_parts(const struct sc_view *view)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < view->nparts; i++)
+		count += !view->parts[i].blank;
+	return count;
+}
+
 int sc_view_find(const struct sc_view *view, unsigned directory, const char *name)
 {
 	/* From 1: the root is its own parent and nobody's child. */

@@ -106,6 +106,9 @@ void sc_view_free(struct sc_view *view);
 /* The child `name` of a directory node, or -1. */
 int sc_view_find(const struct sc_view *view, unsigned directory, const char *name);
 
+/* Parts that are there, without the blank ones. */
+size_t sc_view_count_parts(const struct sc_view *view);
+
 /*
  * What `ls -l` shows of a product before its view is built: the parts'
  * directories only. Parts that cannot be looked at are passed over.

@@ -332,16 +332,19 @@ void sc_catalog_release(struct sc_catalog *catalog, const struct sc_opened *open
 	unlock(catalog, NULL, 0);
 }
 
-int sc_catalog_hold_view(struct sc_catalog *catalog, uint64_t id, struct sc_opened *ret_opened)
+int sc_catalog_hold_view(struct sc_catalog *catalog, uint64_t id, bool built, struct sc_waiter *waiter,
+			 struct sc_opened *ret_opened)
 {
 	struct node node = { 0 };
 	pthread_mutex_lock(&catalog->lock);
 	int rc = id == SC_CATALOG_ROOT ? -ENODATA : find_node(catalog, id, &node);
 	if (rc == 0 && (node.index & ~SC_NODE_ALIAS) != 0)
 		rc = -ENODATA;
+	if (rc == 0 && built)
+		rc = need_view(catalog, &node, waiter);
 	if (rc == 0)
 		hold(&node, ret_opened);
-	return unlock(catalog, NULL, rc);
+	return unlock(catalog, node.start, rc);
 }
 
 char *sc_catalog_source(const struct sc_catalog *catalog, const struct sc_generation *generation)
@@ -353,6 +356,27 @@ char *sc_catalog_source(const struct sc_catalog *catalog, const struct sc_genera
 }
 
 /* --- what the mount tells about itself --- */
+
+const char *sc_catalog_source_path(const struct sc_catalog *catalog)
+{
+	return catalog->source->path;
+}
+
+int sc_catalog_next_generation(struct sc_catalog *catalog, uint64_t serial, struct sc_catalog_listed *ret_listed)
+{
+	int rc = -ENOENT;
+	pthread_mutex_lock(&catalog->lock);
+	for (size_t i = 0; i < catalog->ngenerations && rc < 0; i++) {
+		const struct sc_generation *generation = catalog->generations[i];
+		if (generation->serial < serial || (!generation->entry && generation->nopen == 0))
+			continue;
+		ret_listed->serial = generation->serial;
+		snprintf(ret_listed->name, sizeof(ret_listed->name), "%s", generation->name);
+		rc = 0;
+	}
+	pthread_mutex_unlock(&catalog->lock);
+	return rc;
+}
 
 uint64_t sc_catalog_new_serial(struct sc_catalog *catalog)
 {

@@ -110,13 +110,23 @@ int sc_catalog_open_file(struct sc_catalog *catalog, uint64_t id, pid_t pid, str
 int sc_catalog_open_directory(struct sc_catalog *catalog, uint64_t id, struct sc_opened *ret_opened);
 void sc_catalog_release(struct sc_catalog *catalog, const struct sc_opened *opened);
 
-/* The generation whose view's directory `id` is, for one request; -ENODATA for other nodes. */
-int sc_catalog_hold_view(struct sc_catalog *catalog, uint64_t id, struct sc_opened *ret_opened);
+/* The generation whose view's directory `id` is, for one request, once the view is built if that is wanted; -ENODATA for other nodes. */
+int sc_catalog_hold_view(struct sc_catalog *catalog, uint64_t id, bool built, struct sc_waiter *waiter,
+			 struct sc_opened *ret_opened);
 
 /* SOURCE/BASE, where the parts are. Caller frees; NULL: out of memory. */
 char *sc_catalog_source(const struct sc_catalog *catalog, const struct sc_generation *generation);
 
 /* --- what the mount tells about itself --- */
+
+const char *sc_catalog_source_path(const struct sc_catalog *catalog);
+
+/* The first generation with this number, or a higher one, that is shown or of which something is open. -ENOENT: none. */
+struct sc_catalog_listed {
+	uint64_t serial;
+	char name[NAME_MAX + 1];
+};
+int sc_catalog_next_generation(struct sc_catalog *catalog, uint64_t serial, struct sc_catalog_listed *ret_listed);
 
 /* A number for something else that is shown: nothing has it, nothing will. */
 uint64_t sc_catalog_new_serial(struct sc_catalog *catalog);

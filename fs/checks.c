@@ -19,12 +19,14 @@ static void wake(struct sc_waiter *waiter, bool ended)
 	sem_post(&patient->woken);
 }
 
-static int get_attributes(struct sc_catalog *catalog, fuse_ino_t id, struct sc_catalog_node *ret_node)
+static int get_attributes(const struct sc_service *service, fuse_ino_t id, struct sc_catalog_node *ret_node)
 {
 	struct patient patient = { .waiter.wake = wake };
 	int rc;
+	if (sc_status_owns(id))
+		return sc_status_getattr(service->status, id, ret_node);
 	sem_init(&patient.woken, 0, 0);
-	while ((rc = sc_catalog_getattr(catalog, id, &patient.waiter, ret_node)) == SC_CATALOG_WAIT) {
+	while ((rc = sc_catalog_getattr(service->catalog, id, &patient.waiter, ret_node)) == SC_CATALOG_WAIT) {
 		while (sem_wait(&patient.woken) < 0 && errno == EINTR)
 			;
 		if (patient.ended) {
@@ -90,7 +92,7 @@ int sc_checks_permit(fuse_req_t request, fuse_ino_t id, int mask)
 		return 0;
 	if (mask & W_OK)
 		return -EROFS;
-	int rc = get_attributes(service->catalog, id, &node);
+	int rc = get_attributes(service, id, &node);
 	if (rc < 0)
 		return rc;
 	return modes_permit(request, &node.attr, mask) ? 0 : -EACCES;

@@ -293,6 +293,7 @@ static void free_service(struct program *program)
 {
 	struct sc_service *service = &program->service;
 	sc_refresh_free(program->refresh);
+	sc_status_free(service->status);
 	sc_catalog_free(sc_steal_ptr(service->catalog));
 	sc_reader_free(service->reader);
 	sc_buffers_free(service->buffers);
@@ -305,12 +306,13 @@ static int serve(struct program *program)
 	program->service.context = program;
 	program->service.reader = sc_reader_new(choose_max_files(), CACHE_BYTES);
 	program->service.buffers = sc_buffers_new();
+	program->service.status = sc_status_new(program->service.catalog, &program->service.reads);
 	sc_catalog_set_forget(program->service.catalog, forget_view, program->service.reader);
 	const struct sc_options *options = &program->options;
 	int rc = 0;
 	if (program->service.reader && options->readahead_bytes > 0)
 		rc = sc_reader_read_ahead(program->service.reader, options->readahead_bytes, options->readahead_always);
-	if (rc < 0 || !program->service.reader || !program->service.buffers)
+	if (rc < 0 || !program->service.reader || !program->service.buffers || !program->service.status)
 		rc = sc_error_errno(&err, -ENOMEM, "%s", program->options.source);
 	else
 		rc = sc_session_serve(program->session, program->mountpoint, program->options.foreground,

@@ -3,7 +3,7 @@
 #include "checks.h"
 #include "complaints.h"
 #include "refusals.h"
-#include "viewoptions.h"
+#include "xattrs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +20,6 @@
 
 /* Where the source is looked at again, names may go over to other nodes: the kernel is told, but asks now and then. */
 #define KEEP_NAME_SECONDS 1.0
-
-#define XATTR_SOURCE "user.subcubefs.source"
 
 static struct sc_service *service_of(fuse_req_t request)
 {
@@ -98,8 +96,12 @@ static double attribute_seconds(const struct sc_service *service, const struct s
 static struct fuse_entry_param entry_of(const struct sc_service *service, fuse_ino_t parent,
 					const struct sc_catalog_node *node)
 {
-	bool may_change = parent == SC_CATALOG_ROOT && service->refreshing;
-	double seconds = service->checks ? 0 : may_change ? KEEP_NAME_SECONDS : KEEP_SECONDS;
+	double seconds = KEEP_SECONDS;
+	/* A text that has changed is another node. */
+	if (service->checks || sc_status_owns(parent))
+		seconds = 0;
+	else if (parent == SC_CATALOG_ROOT && service->refreshing)
+		seconds = KEEP_NAME_SECONDS;
 	return (struct fuse_entry_param){
 		.ino = node->id,
 		.attr = node->attr,
@@ -108,11 +110,20 @@ static struct fuse_entry_param entry_of(const struct sc_service *service, fuse_i
 	};
 }
 
+static int look_up(const struct sc_service *service, struct deferred *deferred, struct sc_catalog_node *ret_node)
+{
+	const char *name = deferred->name;
+	bool is_status = deferred->id == SC_CATALOG_ROOT ? strcmp(name, SC_STATUS_NAME) == 0 : sc_status_owns(deferred->id);
+	if (is_status)
+		return sc_status_lookup(service->status, deferred->id, name, &deferred->waiter, ret_node);
+	return sc_catalog_lookup(service->catalog, deferred->id, name, &deferred->waiter, ret_node);
+}
+
 static void answer_lookup(struct deferred *deferred)
 {
 	struct sc_catalog_node node;
 	const struct sc_service *service = service_of(deferred->request);
-	int rc = sc_catalog_lookup(service->catalog, deferred->id, deferred->name, &deferred->waiter, &node);
+	int rc = look_up(service, deferred, &node);
 	if (rc == SC_CATALOG_WAIT)
 		return;
 	if (rc == -ENOENT) {
@@ -143,7 +154,9 @@ static void answer_getattr(struct deferred *deferred)
 {
 	struct sc_catalog_node node;
 	const struct sc_service *service = service_of(deferred->request);
-	int rc = sc_catalog_getattr(service->catalog, deferred->id, &deferred->waiter, &node);
+	int rc = sc_status_owns(deferred->id)
+		     ? sc_status_getattr(service->status, deferred->id, &node)
+		     : sc_catalog_getattr(service->catalog, deferred->id, &deferred->waiter, &node);
 	if (rc == SC_CATALOG_WAIT)
 		return;
 	if (rc < 0)
@@ -228,7 +241,7 @@ static void op_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info 
 	int rc = sc_checks_permit(request, id, R_OK);
 	if (rc == 0 && !service->refreshing && !service->checks)
 		rc = -ENOSYS;
-	if (rc == 0 && id == SC_CATALOG_ROOT) {
+	if (rc == 0 && (id == SC_CATALOG_ROOT || sc_status_owns(id))) {
 		fuse_reply_open(request, file);
 		return;
 	}
@@ -252,6 +265,14 @@ static struct fuse_entry_param listed_entry_of(const struct sc_service *service,
 	return entry;
 }
 
+static int read_entry(const struct sc_service *service, struct deferred *deferred, uint64_t position,
+		      struct sc_catalog_dirent *ret_entry)
+{
+	if (sc_status_owns(deferred->id))
+		return sc_status_read_directory(service->status, deferred->id, position, ret_entry);
+	return sc_catalog_read_directory(service->catalog, deferred->id, position, &deferred->waiter, ret_entry);
+}
+
 /* Returns the number of bytes; why there are no more is in `*ret_rc`: SC_CATALOG_WAIT, or -errno, or 0: no room. */
 static size_t fill_directory(struct deferred *deferred, char *buffer, int *ret_rc)
 {
@@ -259,8 +280,7 @@ static size_t fill_directory(struct deferred *deferred, char *buffer, int *ret_r
 	size_t used = 0, size = deferred->size;
 	uint64_t position = (uint64_t)deferred->offset;
 	struct sc_catalog_dirent listed;
-	while ((*ret_rc = sc_catalog_read_directory(service->catalog, deferred->id, position, &deferred->waiter,
-						    &listed)) == 0) {
+	while ((*ret_rc = read_entry(service, deferred, position, &listed)) == 0) {
 		struct fuse_entry_param entry = listed_entry_of(service, deferred->id, &listed);
 		off_t next = (off_t)listed.next;
 		size_t needed = deferred->plus ? fuse_add_direntry_plus(deferred->request, buffer + used, size - used,
@@ -314,6 +334,14 @@ static void op_readdirplus(fuse_req_t request, fuse_ino_t id, size_t size, off_t
 
 /* --- files --- */
 
+static int open_node(fuse_req_t request, fuse_ino_t id, struct sc_opened *ret_opened)
+{
+	*ret_opened = (struct sc_opened){ 0 };
+	if (sc_status_owns(id))
+		return sc_status_read(service_of(request)->status, id, 0, NULL, 0) < 0 ? -ESTALE : 0;
+	return sc_catalog_open_file(service_of(request)->catalog, id, fuse_req_ctx(request)->pid, ret_opened);
+}
+
 /*
  * As for directories. The kernel asks each time where views can be replaced, or
  * where each open file has to be told to pass the page cache by.
@@ -324,7 +352,7 @@ static void op_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *fi
 	struct sc_opened opened;
 	int rc = sc_checks_permit(request, id, R_OK);
 	if (rc == 0)
-		rc = sc_catalog_open_file(service->catalog, id, fuse_req_ctx(request)->pid, &opened);
+		rc = open_node(request, id, &opened);
 	if (rc < 0) {
 		reply_error(request, rc);
 		return;
@@ -334,14 +362,38 @@ static void op_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *fi
 	else if (!service->refreshing && !service->direct_io && !service->checks)
 		rc = -ENOSYS;
 	if (rc < 0) {
-		sc_catalog_release(service->catalog, &opened);
+		if (opened.generation)
+			sc_catalog_release(service->catalog, &opened);
 		reply_error(request, rc);
 		return;
 	}
 	/* The bytes of a node never change: what is cached stays right. */
 	file->direct_io = service->direct_io != 0;
 	file->keep_cache = !file->direct_io;
-	reply_open(request, &opened, file);
+	if (opened.generation)
+		reply_open(request, &opened, file);
+	else
+		fuse_reply_open(request, file);
+}
+
+static void count_read(struct sc_service *service, ssize_t count)
+{
+	atomic_fetch_add_explicit(&service->reads.count, 1, memory_order_relaxed);
+	if (count < 0)
+		atomic_fetch_add_explicit(&service->reads.errors, 1, memory_order_relaxed);
+	else
+		atomic_fetch_add_explicit(&service->reads.bytes, (uint64_t)count, memory_order_relaxed);
+}
+
+static void read_status(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset)
+{
+	sc_autofree char *buffer = malloc(size);
+	ssize_t count =
+	    buffer ? sc_status_read(service_of(request)->status, id, (uint64_t)offset, buffer, size) : -ENOMEM;
+	if (count < 0)
+		reply_error(request, (int)count);
+	else
+		fuse_reply_buf(request, buffer, (size_t)count);
 }
 
 static void read_file(fuse_req_t request, fuse_ino_t id, const struct sc_opened *opened, size_t size, off_t offset)
@@ -356,6 +408,7 @@ static void read_file(fuse_req_t request, fuse_ino_t id, const struct sc_opened 
 	struct sc_error err = { 0 };
 	ssize_t count =
 	    sc_view_read(service->reader, view, opened->index, (uint64_t)offset, buffer->data, size, &err);
+	count_read(service, count);
 	if (count < 0) {
 		if (!*err.text)
 			sc_error_errno(&err, (int)count, "cannot be read");
@@ -377,6 +430,10 @@ static void op_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset
 	const struct sc_opened *open = opened_of(file);
 	if (open) {
 		read_file(request, id, open, size, offset);
+		return;
+	}
+	if (sc_status_owns(id)) {
+		read_status(request, id, size, offset);
 		return;
 	}
 	struct sc_opened held;
@@ -402,49 +459,59 @@ static void reply_xattr(fuse_req_t request, const char *value, size_t length, si
 		fuse_reply_buf(request, value, length);
 }
 
+static void answer_getxattr(struct deferred *deferred)
+{
+	struct sc_catalog *catalog = service_of(deferred->request)->catalog;
+	struct sc_opened held;
+	sc_autofree char *value = NULL;
+	int rc = sc_catalog_hold_view(catalog, deferred->id, sc_xattrs_need_view(deferred->name), &deferred->waiter,
+				      &held);
+	if (rc == SC_CATALOG_WAIT)
+		return;
+	if (rc == 0) {
+		rc = sc_xattrs_get(catalog, held.generation, service_of(deferred->request)->options, deferred->name,
+				   &value);
+		sc_catalog_release(catalog, &held);
+	}
+	if (rc < 0)
+		reply_error(deferred->request, rc);
+	else
+		reply_xattr(deferred->request, value, strlen(value), deferred->size);
+	free(deferred);
+}
+
 /*
  * Only of the users' kind there are any. That others are not supported, rather
  * than absent, keeps ls from asking for each file's security context.
  */
 static void op_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, size_t size)
 {
-	if (strncmp(name, "user.", strlen("user.")) != 0) {
-		reply_error(request, -EOPNOTSUPP);
+	if (strncmp(name, "user.", strlen("user.")) != 0 || sc_status_owns(id)) {
+		reply_error(request, sc_status_owns(id) ? -ENODATA : -EOPNOTSUPP);
 		return;
 	}
-	const struct sc_service *service = service_of(request);
-	struct sc_opened held;
-	bool is_options = strcmp(name, SC_VIEWOPTIONS_ATTRIBUTE) == 0;
-	bool is_known = is_options || strcmp(name, XATTR_SOURCE) == 0;
 	int rc = sc_checks_permit(request, id, R_OK);
-	if (rc == 0)
-		rc = is_known ? sc_catalog_hold_view(service->catalog, id, &held) : -ENODATA;
-	if (rc < 0) {
+	struct deferred *deferred = rc == 0 ? defer(request, answer_getxattr, id, name) : NULL;
+	if (rc < 0)
 		reply_error(request, rc);
+	if (!deferred)
 		return;
-	}
-	sc_autofree char *path = sc_catalog_source(service->catalog, held.generation);
-	const char *value = is_options ? service->options : path;
-	sc_catalog_release(service->catalog, &held);
-	if (value)
-		reply_xattr(request, value, strlen(value), size);
-	else
-		reply_error(request, -ENOMEM);
+	deferred->size = size;
+	answer_getxattr(deferred);
 }
 
 static void op_listxattr(fuse_req_t request, fuse_ino_t id, size_t size)
 {
-	static const char names[] = XATTR_SOURCE "\0" SC_VIEWOPTIONS_ATTRIBUTE;
 	struct sc_catalog *catalog = service_of(request)->catalog;
 	struct sc_opened held;
-	int rc = sc_catalog_hold_view(catalog, id, &held);
+	int rc = sc_status_owns(id) ? -ENODATA : sc_catalog_hold_view(catalog, id, false, NULL, &held);
 	if (rc < 0 && rc != -ENODATA) {
 		reply_error(request, rc);
 		return;
 	}
 	if (rc == 0)
 		sc_catalog_release(catalog, &held);
-	reply_xattr(request, names, rc == 0 ? sizeof(names) : 0, size);
+	reply_xattr(request, sc_xattrs_names, rc == 0 ? sc_xattrs_names_size : 0, size);
 }
 
 /*

@@ -9,6 +9,7 @@
 
 #include "buffers.h"
 #include "catalog.h"
+#include "status.h"
 #include "viewread.h"
 
 #include <fuse_lowlevel.h>
@@ -30,6 +31,8 @@ struct sc_service {
 	struct sc_catalog *catalog;
 	struct sc_reader *reader;
 	struct sc_buffers *buffers; /* for reads */
+	struct sc_status *status;
+	struct sc_status_reads reads;
 	unsigned max_read; /* bytes, of -o max_read; 0: not given */
 	bool refreshing;   /* views can be replaced */
 	int direct_io;     /* -o direct_io was given: reads of files pass the kernel's page cache by */

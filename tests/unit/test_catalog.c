@@ -392,12 +392,12 @@ static void the_source_of_a_view_is_known(void **state)
 	struct sc_catalog *catalog = ((struct fixture *)*state)->catalog;
 	uint64_t view = look_up(catalog, SC_CATALOG_ROOT, "cube.image").id;
 	struct sc_opened held;
-	assert_int_equal(sc_catalog_hold_view(catalog, view, &held), 0);
+	assert_int_equal(sc_catalog_hold_view(catalog, view, false, NULL, &held), 0);
 	sc_autofree char *path = sc_catalog_source(catalog, held.generation);
 	assert_string_equal(path, "/cube");
 	sc_catalog_release(catalog, &held);
-	assert_int_equal(sc_catalog_hold_view(catalog, SC_CATALOG_ROOT, &held), -ENODATA);
-	assert_int_equal(sc_catalog_hold_view(catalog, look_up(catalog, view, "mask0").id, &held), -ENODATA);
+	assert_int_equal(sc_catalog_hold_view(catalog, SC_CATALOG_ROOT, false, NULL, &held), -ENODATA);
+	assert_int_equal(sc_catalog_hold_view(catalog, look_up(catalog, view, "mask0").id, false, NULL, &held), -ENODATA);
 }
 
 static void unknown_numbers_are_stale(void **state)
