@@ -28,7 +28,8 @@ def mount(source: str, mountpoint: str | None = None, *, options: Iterable[str] 
     Args:
         source: A directory with subcubes, or DIR/BASE for one family in DIR.
         mountpoint: An existing directory. By default one is made, and removed in the end.
-        options: Options for subcubefs, such as '--missing=skip' or '-odirect_io'.
+        options: Options for subcubefs, such as '--missing=skip' or '-odirect_io'. '--settle=0' says that imaging has
+            ended; else a subcube that was written less than ten seconds ago is missing until then.
 
     It is unmounted when the block ends, however it does, even when files in it are still open.
 
