@@ -21,6 +21,7 @@ NX = NY = 16
 PLANE = NX * NY
 POSITIONS, PARTS, GENERATIONS = 2048, 8, 1024     # 24 bits: what a float holds exactly
 FILE = "table.f0_TSM0"
+BLANK = -1      # the generation of a part that is not shown
 
 
 def values(part, generation, nchan):
@@ -130,16 +131,18 @@ class Seen:
         return {part: found for part, found in self.generations.items() if len(found) > 1}
 
     def check(self, family, offset, data):
-        """Every pixel is of its part and its place; notes the generations."""
-        numbers = np.frombuffer(data, "<f4").astype(np.int64)
-        here = slice(offset // 4, offset // 4 + len(numbers))
-        owner = numbers // POSITIONS % PARTS
-        if (owner != family.owner[here]).any() or (numbers % POSITIONS != family.position[here]).any():
+        """Every pixel is of its part and its place, or blank; notes the generations."""
+        pixels = np.frombuffer(data, "<f4")
+        here = slice(offset // 4, offset // 4 + len(pixels))
+        owner, position, blank = family.owner[here], family.position[here], np.isnan(pixels)
+        numbers = np.where(blank, owner * POSITIONS + position, pixels).astype(np.int64)
+        if (numbers // POSITIONS % PARTS != owner).any() or (numbers % POSITIONS != position).any():
             self.wrong.append("bytes %d to %d are of another place" % (offset, offset + len(data)))
             return
         self.right += 1
-        for found in np.unique(numbers // POSITIONS).tolist():
-            self.generations.setdefault(found % PARTS, set()).add(found // PARTS)
+        generation = np.where(blank, BLANK, numbers // POSITIONS // PARTS)
+        for part in np.unique(owner).tolist():
+            self.generations.setdefault(part, set()).update(np.unique(generation[owner == part]).tolist())
 
 
 def ranges(family, rng):

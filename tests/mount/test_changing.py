@@ -51,7 +51,7 @@ CHANGES = {
 @pytest.mark.parametrize("how", CHANGES)
 def test_a_change_is_told_once_for_each_file(small, mount, how):
     source, parts = small
-    with mount(source, "-o", "direct_io") as mnt:
+    with mount(source, "--refresh=0", "-o", "direct_io") as mnt:
         path, psf = mnt.view("cube.image", "table.f0_TSM0"), mnt.view("cube.psf", "table.f0_TSM0")
         assert programs.whole(path)[:PLANE] == plane(parts, 0) and programs.whole(psf)
         for name in ("cube.subcube.0.image", "cube.subcube.2.image", "cube.subcube.2.psf"):
@@ -78,7 +78,7 @@ with open(sys.argv[1], "rb") as stream, mmap.mmap(stream.fileno(), 0, prot=mmap.
 
 def test_who_mapped_the_file_gets_sigbus(small, mount):
     source, _ = small
-    with mount(source) as mnt:
+    with mount(source, "--refresh=0") as mnt:
         reader = subprocess.Popen([sys.executable, "-c", MAP, mnt.view("cube.image", "table.f0_TSM0"), "5"],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert reader.stdout.readline() == "mapped\n"
@@ -93,7 +93,7 @@ def test_a_moved_part_stays_readable(small, mount, options):
     """In by movevirtual, out by --undo: by files that are open, and by ones that are opened then."""
     source, parts = small
     pixels = b"".join(plane(parts, c) for c in range(6))
-    with mount(source, *options) as mnt:
+    with mount(source, "--refresh=0", *options) as mnt:
         path = mnt.view("cube.image", "table.f0_TSM0")
         fd = os.open(path, os.O_RDONLY)
         assert os.pread(fd, 100, PART) == pixels[PART:PART + 100]
@@ -118,7 +118,7 @@ def test_moved_fits_images_stay_readable(mount, tmp_path):
     """To rename a file moves its change time on."""
     source = str(tmp_path / "source")
     fitsparts.family(source, "f4", [2, 2, 2])
-    with mount(source, "-o", "direct_io") as mnt:
+    with mount(source, "--refresh=0", "-o", "direct_io") as mnt:
         [view] = os.listdir(mnt.path)
         whole = programs.whole(mnt.view(view, "table.f0_TSM0"))
         done = programs.materialize("-q", "-m", "movevirtual", source + "/cube")
@@ -129,7 +129,7 @@ def test_moved_fits_images_stay_readable(mount, tmp_path):
 
 def test_removed_parts_are_stale(small, mount):
     source, parts = small
-    with mount(source, "-o", "direct_io") as mnt:
+    with mount(source, "--refresh=0", "-o", "direct_io") as mnt:
         path = mnt.view("cube.image", "table.f0_TSM0")
         fd = os.open(path, os.O_RDONLY)
         assert os.pread(fd, 100, 0) == plane(parts, 0)[:100]

@@ -81,6 +81,40 @@ def one_mount(family, mnt, seed, direct):
     return seen, wrong
 
 
+@pytest.mark.parametrize("layout, options", [("ranges", ()), ("gathered", ("-o", "direct_io"))], ids=list(LAYOUTS))
+def test_parts_rewritten_under_readers_of_a_mount_that_follows(tmp_path, mount, soak, record_fault, layout, options):
+    """Whoever opens the file gets one generation of each part, or the part is blank, or an error."""
+    counts, tiles = LAYOUTS[layout]
+    family = own.Family(str(tmp_path / "source"), counts, tiles)
+    rng, right, stale = random.Random(len(layout)), 0, 0
+    with mount(family.directory, "--refresh=0.2", "--settle=0.5", "--nparts=%d" % len(counts), "--nchan=%d" % sum(counts),
+               *options) as mnt:
+        path = mnt.view("cube.image", own.FILE)
+        for turn in soak(short=1500, long=50000, done=lambda: right):
+            readers = Readers(family, path, turn)
+            for number in rng.sample(range(len(counts)), 3):
+                family.rewrite(number, own.by_casacore if rng.random() < 0.1 else rng.choice(own.QUICK))
+                time.sleep(0.3)
+            followed = programs.wait_until(lambda: shown(path, family) == family.generations, 60)
+            seen = readers.stop()
+            assert not seen.wrong, seen.wrong[:5]
+            assert followed, "the last generations never came"
+            right += seen.right
+            stale += seen.stale
+    record_fault("Source", "reads while parts are rewritten and the mount follows (%s)" % layout, right + stale)
+
+
+def shown(path, family):
+    """The generation of each part that one who opens the file now gets; None: an error."""
+    seen = own.Seen()
+    try:
+        seen.check(family, 0, programs.whole(path)[:family.size])
+    except OSError:
+        return None
+    assert not seen.wrong and not seen.mixed()
+    return [seen.generations[part].pop() for part in range(len(family.counts))]
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_parts_rewritten_under_readers(tmp_path, mount, soak, record_fault, layout):
     """Every mount shows what was there when its view was made, or ESTALE."""
@@ -88,7 +122,7 @@ def test_parts_rewritten_under_readers(tmp_path, mount, soak, record_fault, layo
     right = stale = 0
     for turn in soak(short=1500, long=50000, done=lambda: right):
         name = list(OPTIONS)[turn % len(OPTIONS)]
-        with mount(family.directory, "--no-cache", *OPTIONS[name]) as mnt:
+        with mount(family.directory, "--no-cache", "--refresh=0", *OPTIONS[name]) as mnt:
             seen, wrong = one_mount(family, mnt, turn, name == "direct_io")
         assert not wrong, (name, wrong[:5])
         right += seen.right

@@ -16,7 +16,7 @@ import programs
 import synth
 
 PIXELS, MASK = "table.f0_TSM0", "mask0/table.f0_TSM0"
-OPTIONS = ("--no-cache", "--readahead=0", "-o", "direct_io")
+OPTIONS = ("--no-cache", "--readahead=0", "--refresh=0", "-o", "direct_io")
 
 
 def family(directory, base):
@@ -133,7 +133,7 @@ def test_each_look_at_the_parts_of_a_kept_header_fails_in_turn(tmp_path, mount, 
     directory, cache = tmp_path / "directory", tmp_path / "cache"
     family(str(directory), "cube")
     names = copies(directory, "cube", 60 if os.environ.get("SC_SOAK_SECONDS") else 16)
-    options = ("--readahead=0", "-o", "direct_io", "--cache-dir=%s" % cache)
+    options = ("--readahead=0", "--refresh=0", "-o", "direct_io", "--cache-dir=%s" % cache)
     storage = faultfs(directory)
     time.sleep(2.2)     # what changed less than 2 s ago is not kept
     tables = wanted(directory, names[0])
@@ -167,7 +167,7 @@ def test_each_request_for_pixels_fails_whichever_way_they_are_read(tmp_path, mou
     synth.build(str(tmp_path / "directory"), parts)
     pixels = b"".join(p.pixels.tobytes() for p in parts)
     storage, tried, failed, fired = faultfs(tmp_path / "directory"), 0, 0, 1
-    with mount(storage.path, "--no-cache", *WAYS[way]) as mnt:
+    with mount(storage.path, "--no-cache", "--refresh=0", *WAYS[way]) as mnt:
         time.sleep(2.2)     # of what changed less than 2 s ago nothing stays in memory
         path = mnt.view("cube.image", PIXELS)
         fd = os.open(path, os.O_RDONLY)
