@@ -111,7 +111,10 @@ static void fill_text(const struct sc_status *status, const struct text *text, s
 {
 	fill(status, text->id, ret_node);
 	struct stat *st = &ret_node->attr;
-	st->st_mode = S_IFREG | (st->st_mode & 0444);
+	/* It tells of headers and parts of all families, whoever those let see them: the mounting user's alone. */
+	st->st_mode = S_IFREG | 0400;
+	st->st_uid = geteuid();
+	st->st_gid = getegid();
 	st->st_nlink = 1;
 	st->st_size = (off_t)text->size;
 	st->st_blocks = (blkcnt_t)((text->size + 511) / 512);

@@ -133,3 +133,13 @@ def test_a_descriptor_that_is_no_device(place, mountpoint):
     done = place.run([place.SUBCUBEFS, place.path("source"), mountpoint], user="alice")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     programs.assert_message(done.stderr, [mountpoint, "not an open", "directory"])
+
+
+def test_what_the_mount_tells_about_itself_is_the_mounting_users(place, hand_over):
+    Families(place.path("source"), place.model).add("open", lambda parts: None)
+    assert is_up(place, hand_over())
+    for name in ("status.json", "log"):
+        path = place.path("mnt/.subcubefs", name)
+        assert place.run(["cat", path], user="alice").returncode == 0
+        for user in ("bob", "carol"):
+            assert "Permission denied" in place.run(["cat", path], user=user).stderr
