@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -198,17 +199,59 @@ static struct sc_opened *opened_of(const struct fuse_file_info *file)
 	return file ? (struct sc_opened *)(uintptr_t)file->fh : NULL;
 }
 
+/* What was open at the end of a busy mount is never released: the list is for freeing that. */
+struct open_node {
+	struct sc_opened opened; /* first: file->fh points to it */
+	struct open_node *previous, *next;
+};
+
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct open_node *first_open;
+
+static struct open_node *note_open(const struct sc_opened *opened)
+{
+	struct open_node *node = malloc(sizeof(*node));
+	if (!node)
+		return NULL;
+	pthread_mutex_lock(&open_lock);
+	*node = (struct open_node){ .opened = *opened, .next = first_open };
+	if (first_open)
+		first_open->previous = node;
+	first_open = node;
+	pthread_mutex_unlock(&open_lock);
+	return node;
+}
+
+static void forget_open(struct open_node *node)
+{
+	pthread_mutex_lock(&open_lock);
+	if (node->next)
+		node->next->previous = node->previous;
+	if (node->previous)
+		node->previous->next = node->next;
+	else
+		first_open = node->next;
+	pthread_mutex_unlock(&open_lock);
+	free(node);
+}
+
+static void op_destroy(void *userdata)
+{
+	(void)userdata;
+	while (first_open)
+		forget_open(first_open);
+}
+
 static void reply_open(fuse_req_t request, const struct sc_opened *opened, struct fuse_file_info *file)
 {
 	struct sc_catalog *catalog = service_of(request)->catalog;
-	struct sc_opened *kept = malloc(sizeof(*kept));
+	struct open_node *kept = note_open(opened);
 	if (kept) {
-		*kept = *opened;
-		file->fh = (uintptr_t)kept;
+		file->fh = (uintptr_t)&kept->opened;
 		/* Fails where the process was interrupted, and nothing will be released. */
 		if (fuse_reply_open(request, file) == 0)
 			return;
-		free(kept);
+		forget_open(kept);
 	} else {
 		reply_error(request, -ENOMEM);
 	}
@@ -220,9 +263,10 @@ static void op_release(fuse_req_t request, fuse_ino_t id, struct fuse_file_info 
 {
 	(void)id;
 	struct sc_opened *opened = opened_of(file);
-	if (opened)
+	if (opened) {
 		sc_catalog_release(service_of(request)->catalog, opened);
-	free(opened);
+		forget_open((struct open_node *)opened);
+	}
 	reply_error(request, 0);
 }
 
@@ -520,6 +564,7 @@ static void op_listxattr(fuse_req_t request, fuse_ino_t id, size_t size)
  */
 const struct fuse_lowlevel_ops sc_operations = {
 	.init = op_init,
+	.destroy = op_destroy,
 	.lookup = op_lookup,
 	.getattr = op_getattr,
 	.access = op_access,
