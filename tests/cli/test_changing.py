@@ -1,0 +1,121 @@
+"""Parts that change while they are copied or cloned: that extension fails, old and new are never mixed."""
+
+import os
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+import disks
+import programs
+import synth
+
+TILE = (64, 64, 1, 1)
+NPARTS = 12
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    source = str(tmp_path_factory.mktemp("parts") / "run")
+    synth.build(source, synth.run([1] * NPARTS, ny=128, nx=128, tile=TILE))
+    return source
+
+
+def pixels(part):
+    return part + "/table.f0_TSM0"
+
+
+def stamp(part, number, generation):
+    """Rewrites all pixels in place: each says which part it is of, and which writing of it."""
+    value = np.float32(number * 1000 + generation)
+    with open(pixels(part), "r+b") as stream:
+        stream.write(np.full(os.path.getsize(pixels(part)) // 4, value, "<f4").tobytes())
+
+
+class Imager(threading.Thread):
+    """Rewrites parts, in place or by new files, one after the other, until it is stopped."""
+
+    def __init__(self, source, replaces):
+        super().__init__(daemon=True)
+        self.source, self.replaces = source, replaces
+        self.over, self.begun = threading.Event(), threading.Event()
+
+    def __enter__(self):
+        self.start()
+        self.begun.wait()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+
+    def run(self):
+        generation = 0
+        while not self.over.is_set():
+            generation = generation % 999 + 1
+            # the last ones: the first are read before, so that all kinds of moments are met
+            for number in range(NPARTS - 1, NPARTS // 2, -1):
+                part = "%s/cube.subcube.%d.image" % (self.source, number)
+                if self.replaces:
+                    shutil.copyfile(pixels(part), pixels(part) + ".new")
+                    os.rename(pixels(part) + ".new", pixels(part))
+                stamp(part, number, generation)
+                self.begun.set()
+                if self.over.wait(0.03):
+                    return
+
+
+def check(image):
+    """Each plane is of one part and one writing; both sides of it were read together."""
+    data = np.frombuffer(programs.whole(image + "/table.f0_TSM0"), "<f4").reshape(NPARTS, -1)
+    for number, plane in enumerate(data):
+        assert (plane == plane[0]).all(), "plane %d is mixed" % number
+        assert plane[0] // 1000 == number
+
+
+def copy_while(source, out, replaces, *options):
+    """How many of some runs succeeded and failed; those that succeeded are checked."""
+    counts = {0: 0, 1: 0}
+    for number in range(NPARTS):
+        stamp("%s/cube.subcube.%d.image" % (source, number), number, 0)
+    with Imager(source, replaces):
+        for _ in range(12):
+            done = programs.materialize("--no-cache", "--settle=0", "--tiling=keep", *options, "-o", out, source + "/cube")
+            assert done.returncode in counts, done.stderr
+            counts[done.returncode] += 1
+            if done.returncode == 0:
+                check(out + ".image")
+                shutil.rmtree(out + ".image")
+            else:
+                programs.assert_message(done.stderr, ["image"])
+                assert "changed" in done.stderr or "went away" in done.stderr, done.stderr
+            assert [n for n in os.listdir(os.path.dirname(out)) if "out" in n] == []
+    # nobody is at work any more
+    done = programs.materialize("--no-cache", "--settle=0", "--tiling=keep", *options, "-o", out, source + "/cube")
+    assert done.returncode == 0, done.stderr
+    check(out + ".image")
+    shutil.rmtree(out + ".image")
+    return counts
+
+
+@pytest.mark.parametrize("replaces", [False, True], ids=["rewritten", "replaced"])
+@pytest.mark.parametrize("options", [[], ["--verify"]], ids=["copied", "verified"])
+def test_copies_are_of_one_version(parts, tmp_path, options, replaces, record_fault):
+    source = str(tmp_path / "run")
+    shutil.copytree(parts, source)
+    counts = copy_while(source, str(tmp_path / "out"), replaces, *options)
+    assert counts[1] > 0, "nothing changed in time"
+    record_fault("Materializer", "runs while parts are rewritten or replaced", sum(counts.values()))
+
+
+@pytest.mark.parametrize("kind", disks.KINDS)
+def test_clones_are_of_one_version(parts, tmp_path, kind, record_fault):
+    try:
+        with disks.mounted(kind, tmp_path / "disk") as where:
+            shutil.copytree(parts, where + "/run")
+            counts = copy_while(where + "/run", where + "/out", False, "--reflink=always")
+    except disks.CannotMount as error:
+        pytest.skip(str(error))
+    assert counts[1] > 0, "nothing changed in time"
+    record_fault("Materializer", "clones while parts are rewritten", sum(counts.values()))
