@@ -340,8 +340,12 @@ static int remove_parts(struct run *run)
 	for (size_t i = 0; i < run->nimages && rc == 0; i++)
 		rc = sc_remove_parts(&run->images[i], tmpdirs, &count, &number, &err);
 	sc_progress_line(&run->progress, "%zu subcubes removed", count);
+	bool is_unfinished = false;
+	for (size_t i = 0; i < run->nimages; i++)
+		is_unfinished = is_unfinished || sc_remove_is_unfinished(run->images[i].output.work_fd);
 	if (rc < 0)
-		sc_log(SC_LOG_ERROR, "the images are complete, but not all subcubes are removed: %s", err.text);
+		sc_log(SC_LOG_ERROR, "the images are complete, but not all subcubes are removed: %s%s", err.text,
+		       is_unfinished ? "; --resume goes on with it" : "");
 	if (number)
 		return 128 + number;
 	return rc < 0 ? SC_STATUS_FAILED : SC_STATUS_DONE;

@@ -168,6 +168,13 @@ struct result {
 	const char *done;
 };
 
+static void say_unfinished(struct sc_error *err)
+{
+	struct sc_error reason = *err;
+	sc_error_set(err, reason.code, "%.900s; it is left unfinished: --resume finishes it, --undo takes it back",
+		     reason.text);
+}
+
 static int work_on(const struct sc_options *options, const char *path, struct result *result, struct sc_error *err)
 {
 	struct sc_output output;
@@ -184,7 +191,10 @@ static int work_on(const struct sc_options *options, const char *path, struct re
 	else if (rc == 0)
 		rc = move(options, &output, &result->busy, err);
 	/* What NAME was before, and the list of what is to be removed, stay with what is unfinished. */
-	if (rc < 0 && (removes || sc_movejournal_is_unfinished(output.parent_fd, output.name)))
+	bool is_moving = rc < 0 && !removes && sc_movejournal_is_unfinished(output.parent_fd, output.name);
+	if (is_moving && !result->busy)
+		say_unfinished(err);
+	if (is_moving || (rc < 0 && removes))
 		sc_output_abandon(&output);
 	else
 		sc_output_discard(&output);

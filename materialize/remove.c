@@ -148,6 +148,9 @@ static int write_journal(const struct sc_output *output, const struct sc_movejou
 		rc = -errno;
 	if (rc == 0 && fsync(output->work_fd) < 0)
 		rc = -errno;
+	/* Nothing is removed, so nothing is unfinished. */
+	if (rc < 0)
+		unlinkat(output->work_fd, SC_OUTPUT_REMOVAL, 0);
 	return rc < 0 ? sc_error_errno(err, rc, "%s: cannot write down which subcubes go", output->path) : 0;
 }
 

@@ -1,5 +1,7 @@
-"""subcube-materialize killed after every single call by which it changes the disk, in each mode."""
+"""subcube-materialize killed, interrupted, or failing at every single call by which it changes the disk, in each mode."""
 
+import errno
+import os
 import re
 import subprocess
 
@@ -9,6 +11,9 @@ import crashes
 import diskcalls
 import programs
 import synth
+
+# every call; SC_EVERY=1 also tries each error and signal at each call, not only one of them in turn
+THOROUGH = os.environ.get("SC_EVERY") == "1"
 
 
 @pytest.fixture(params=crashes.SCENARIOS, ids=repr)
@@ -26,6 +31,54 @@ def test_killed_after_every_call(stage, record_fault):
         stage.assert_nothing_lost()
         stage.recover()
     record_fault("Materializer", "killed (-9) after each call that changes the disk, then run again", stage.outcome.count)
+
+
+def turn(at, choices):
+    return choices if THOROUGH else [choices[at % len(choices)]]
+
+
+def test_an_error_at_every_call(stage, record_fault):
+    """The disk full or the quota used up from there on, or one call that fails."""
+    tried = 0
+    ways = ["full %d" % errno.ENOSPC, "fail %d" % errno.EIO, "full %d" % errno.EDQUOT]
+    for at in range(1, stage.outcome.count + 1):
+        for do in turn(at, ways):
+            stage.reset()
+            done = stage.play(at, do)
+            stage.assert_nothing_lost()
+            now = programs.tree(stage.root)
+            assert done.returncode in (0, 1), (at, do, done.returncode, done.stderr)
+            assert not re.search("Sanitizer|assert", done.stderr), done.stderr
+            left = [k for k in now if "subcube-materialize" in k]
+            # what cannot be removed is left to the next run
+            unfinished = any(k.endswith(("move.journal", "/removal")) for k in now)
+            assert not left or do.startswith("fail") or unfinished and "--resume" in done.stderr, (at, do, left, done.stderr)
+            if done.returncode == 0:
+                assert {k: v for k, v in now.items() if k not in left} == stage.last, (at, do, sorted(now))
+            else:
+                assert done.stderr.count("\n") in (1, 2) and "cube" in done.stderr, (at, do, done.stderr)
+            tried += 1
+            stage.recover()
+    record_fault("Materializer", "ENOSPC, EDQUOT or EIO at each call that changes the disk", tried)
+
+
+def test_a_signal_at_every_call(stage, record_fault):
+    tried = 0
+    for at in range(1, stage.outcome.count + 1):
+        for number in turn(at, [2, 15, 1]):
+            stage.reset()
+            done = stage.play(at, "signal %d" % number)
+            assert done.acted
+            stage.assert_nothing_lost()
+            now = programs.tree(stage.root)
+            assert done.returncode in (0, 128 + number), (at, number, done.returncode, done.stderr)
+            if done.returncode == 0:
+                assert now == stage.last, (at, number, sorted(now))
+            assert [k for k in now if "subcube-materialize" in k] == [] or \
+                any(k.endswith(("move.journal", "/removal")) for k in now), (at, number)
+            tried += 1
+            stage.recover()
+    record_fault("Materializer", "SIGINT, SIGTERM or SIGHUP at each call that changes the disk", tried)
 
 
 def test_all_calls_are_seen(strace, tmp_path):
