@@ -417,13 +417,18 @@ bool sc_settle_any(const struct sc_source *source, const struct sc_product *prod
 	return false;
 }
 
+void sc_unsettled_free(size_t count, struct sc_unsettled *unsettled)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(unsettled[i].name);
+		free(unsettled[i].reason);
+	}
+	free(unsettled);
+}
+
 void sc_settled_clear(struct sc_settled *settled)
 {
-	for (size_t i = 0; i < settled->nunsettled; i++) {
-		free(settled->unsettled[i].name);
-		free(settled->unsettled[i].reason);
-	}
-	free(settled->unsettled);
+	sc_unsettled_free(settled->nunsettled, settled->unsettled);
 	free(settled->product.parts);
 	*settled = (struct sc_settled){ 0 };
 }

@@ -44,6 +44,8 @@ struct sc_unsettled {
 	char *reason; /* "it changed less than 10 s ago" */
 };
 
+void sc_unsettled_free(size_t count, struct sc_unsettled *unsettled);
+
 struct sc_settled {
 	struct sc_product product; /* of the settled parts; all strings are those of the product that was looked at */
 	size_t nunsettled;

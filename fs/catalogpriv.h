@@ -11,6 +11,7 @@
 #include "builder.h"
 #include "catalog.h"
 #include "opens.h"
+#include "told.h"
 
 #include <pthread.h>
 
@@ -49,7 +50,7 @@ struct sc_entry {
 	uint64_t nlooks;      /* that have ended */
 	int64_t look_took_ns; /* the last one */
 	struct sc_settle_memory memory; /* the job's own */
-	char *told;                     /* what was logged last of its unsettled parts */
+	struct sc_told told;
 };
 
 struct sc_catalog {

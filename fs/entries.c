@@ -1,7 +1,5 @@
 #include "catalogpriv.h"
 
-#include "log.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -172,8 +170,7 @@ struct sc_entry *sc_entry_find(const struct sc_catalog *catalog, const char *nam
 
 static void free_unsettled(struct sc_entry *entry)
 {
-	struct sc_settled settled = { .nunsettled = entry->nunsettled, .unsettled = entry->unsettled };
-	sc_settled_clear(&settled);
+	sc_unsettled_free(entry->nunsettled, entry->unsettled);
 	entry->nunsettled = 0;
 	entry->unsettled = NULL;
 }
@@ -213,7 +210,7 @@ void sc_entry_free(struct sc_entry *entry)
 	sc_shared_product_drop(entry->product);
 	sc_settle_forget(&entry->memory);
 	free_unsettled(entry);
-	free(entry->told);
+	sc_told_clear(&entry->told);
 	free(entry->name);
 	free(entry);
 }

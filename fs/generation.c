@@ -22,20 +22,12 @@ struct sc_generation *sc_generation_new(uint64_t serial, const struct sc_product
 	return generation;
 }
 
-static void free_unsettled(struct sc_generation *generation)
-{
-	struct sc_settled settled = { .nunsettled = generation->nunsettled, .unsettled = generation->unsettled };
-	sc_settled_clear(&settled);
-	generation->nunsettled = 0;
-	generation->unsettled = NULL;
-}
-
 void sc_generation_free(struct sc_generation *generation)
 {
 	if (!generation)
 		return;
 	sc_view_free(generation->view);
-	free_unsettled(generation);
+	sc_unsettled_free(generation->nunsettled, generation->unsettled);
 	free(generation->failure);
 	free(generation->name);
 	free(generation->base);
@@ -44,7 +36,7 @@ void sc_generation_free(struct sc_generation *generation)
 
 void sc_generation_set_unsettled(struct sc_generation *generation, struct sc_settled *settled)
 {
-	free_unsettled(generation);
+	sc_unsettled_free(generation->nunsettled, generation->unsettled);
 	generation->nunsettled = settled->nunsettled;
 	generation->unsettled = sc_steal_ptr(settled->unsettled);
 	settled->nunsettled = 0;

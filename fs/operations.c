@@ -2,6 +2,7 @@
 
 #include "checks.h"
 #include "complaints.h"
+#include "deferred.h"
 #include "refusals.h"
 #include "xattrs.h"
 
@@ -45,45 +46,6 @@ static void op_init(void *userdata, struct fuse_conn_info *connection)
 	service->ready(service->context);
 }
 
-/* --- requests that wait for what the catalog finds out --- */
-
-/* A request that is answered now, or by the thread that wakes it. */
-struct deferred {
-	struct sc_waiter waiter;
-	fuse_req_t request;
-	void (*answer)(struct deferred *deferred); /* frees it, unless it has to wait */
-	fuse_ino_t id;
-	size_t size;
-	off_t offset;
-	bool plus;
-	char name[];
-};
-
-static void wake(struct sc_waiter *waiter, bool ended)
-{
-	struct deferred *deferred = (struct deferred *)((char *)waiter - offsetof(struct deferred, waiter));
-	if (!ended) {
-		deferred->answer(deferred);
-		return;
-	}
-	reply_error(deferred->request, -ENOTCONN);
-	free(deferred);
-}
-
-static struct deferred *defer(fuse_req_t request, void (*answer)(struct deferred *deferred), fuse_ino_t id,
-			      const char *name)
-{
-	size_t size = strlen(name) + 1;
-	struct deferred *deferred = malloc(sizeof(*deferred) + size);
-	if (!deferred) {
-		reply_error(request, -ENOMEM);
-		return NULL;
-	}
-	*deferred = (struct deferred){ .waiter.wake = wake, .request = request, .answer = answer, .id = id };
-	memcpy(deferred->name, name, size);
-	return deferred;
-}
-
 /* --- names and attributes --- */
 
 /* The directory of a view has its final link count once the view is built; until then the kernel asks each time. */
@@ -111,7 +73,7 @@ static struct fuse_entry_param entry_of(const struct sc_service *service, fuse_i
 	};
 }
 
-static int look_up(const struct sc_service *service, struct deferred *deferred, struct sc_catalog_node *ret_node)
+static int look_up(const struct sc_service *service, struct sc_deferred *deferred, struct sc_catalog_node *ret_node)
 {
 	const char *name = deferred->name;
 	bool is_status = deferred->id == SC_CATALOG_ROOT ? strcmp(name, SC_STATUS_NAME) == 0 : sc_status_owns(deferred->id);
@@ -120,7 +82,7 @@ static int look_up(const struct sc_service *service, struct deferred *deferred, 
 	return sc_catalog_lookup(service->catalog, deferred->id, name, &deferred->waiter, ret_node);
 }
 
-static void answer_lookup(struct deferred *deferred)
+static void answer_lookup(struct sc_deferred *deferred)
 {
 	struct sc_catalog_node node;
 	const struct sc_service *service = service_of(deferred->request);
@@ -146,12 +108,12 @@ static void op_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 		reply_error(request, rc);
 		return;
 	}
-	struct deferred *deferred = defer(request, answer_lookup, parent, name);
+	struct sc_deferred *deferred = sc_defer(request, answer_lookup, parent, name);
 	if (deferred)
 		answer_lookup(deferred);
 }
 
-static void answer_getattr(struct deferred *deferred)
+static void answer_getattr(struct sc_deferred *deferred)
 {
 	struct sc_catalog_node node;
 	const struct sc_service *service = service_of(deferred->request);
@@ -170,7 +132,7 @@ static void answer_getattr(struct deferred *deferred)
 static void op_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *file)
 {
 	(void)file;
-	struct deferred *deferred = defer(request, answer_getattr, id, "");
+	struct sc_deferred *deferred = sc_defer(request, answer_getattr, id, "");
 	if (deferred)
 		answer_getattr(deferred);
 }
@@ -309,7 +271,7 @@ static struct fuse_entry_param listed_entry_of(const struct sc_service *service,
 	return entry;
 }
 
-static int read_entry(const struct sc_service *service, struct deferred *deferred, uint64_t position,
+static int read_entry(const struct sc_service *service, struct sc_deferred *deferred, uint64_t position,
 		      struct sc_catalog_dirent *ret_entry)
 {
 	if (sc_status_owns(deferred->id))
@@ -318,7 +280,7 @@ static int read_entry(const struct sc_service *service, struct deferred *deferre
 }
 
 /* Returns the number of bytes; why there are no more is in `*ret_rc`: SC_CATALOG_WAIT, or -errno, or 0: no room. */
-static size_t fill_directory(struct deferred *deferred, char *buffer, int *ret_rc)
+static size_t fill_directory(struct sc_deferred *deferred, char *buffer, int *ret_rc)
 {
 	const struct sc_service *service = service_of(deferred->request);
 	size_t used = 0, size = deferred->size;
@@ -339,7 +301,7 @@ static size_t fill_directory(struct deferred *deferred, char *buffer, int *ret_r
 	return used;
 }
 
-static void answer_readdir(struct deferred *deferred)
+static void answer_readdir(struct sc_deferred *deferred)
 {
 	int rc = -ENOMEM;
 	sc_autofree char *buffer = malloc(deferred->size);
@@ -355,7 +317,7 @@ static void answer_readdir(struct deferred *deferred)
 
 static void read_directory(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, bool plus)
 {
-	struct deferred *deferred = defer(request, answer_readdir, id, "");
+	struct sc_deferred *deferred = sc_defer(request, answer_readdir, id, "");
 	if (!deferred)
 		return;
 	deferred->size = size;
@@ -503,7 +465,7 @@ static void reply_xattr(fuse_req_t request, const char *value, size_t length, si
 		fuse_reply_buf(request, value, length);
 }
 
-static void answer_getxattr(struct deferred *deferred)
+static void answer_getxattr(struct sc_deferred *deferred)
 {
 	struct sc_catalog *catalog = service_of(deferred->request)->catalog;
 	struct sc_opened held;
@@ -535,7 +497,7 @@ static void op_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, siz
 		return;
 	}
 	int rc = sc_checks_permit(request, id, R_OK);
-	struct deferred *deferred = rc == 0 ? defer(request, answer_getxattr, id, name) : NULL;
+	struct sc_deferred *deferred = rc == 0 ? sc_defer(request, answer_getxattr, id, name) : NULL;
 	if (rc < 0)
 		reply_error(request, rc);
 	if (!deferred)

@@ -1,9 +1,5 @@
 #include "catalogpriv.h"
 
-#include "log.h"
-
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -53,53 +49,6 @@ static void learn_access(struct sc_entry *entry)
 	}
 	sc_shared_product_drop(product);
 	pthread_mutex_unlock(&catalog->lock);
-}
-
-/* --- what is logged --- */
-
-static void tell_failure(const struct sc_generation *generation, const struct sc_generation *before)
-{
-	const char *name = generation->name;
-	if (before && before->failure && strcmp(before->failure, generation->failure) == 0)
-		return;
-	/* Some errors are about the whole view and name it themselves. */
-	bool names_it = strncmp(generation->failure, name, strlen(name)) == 0;
-	sc_log(SC_LOG_ERROR, "%s%s%s", names_it ? "" : name, names_it ? "" : ": ", generation->failure);
-}
-
-static bool was_told(const struct sc_view *before, const char *warning)
-{
-	for (size_t i = 0; before && i < before->nwarnings; i++) {
-		if (strcmp(before->warnings[i], warning) == 0)
-			return true;
-	}
-	return before && before->truncated && strcmp(before->truncated, warning) == 0;
-}
-
-static void tell_warnings(const struct sc_view *view, const char *name, const struct sc_view *before)
-{
-	for (size_t i = 0; i < view->nwarnings; i++) {
-		if (!was_told(before, view->warnings[i]))
-			sc_log(SC_LOG_WARNING, "%s: %s", name, view->warnings[i]);
-	}
-	if (view->truncated && !was_told(before, view->truncated))
-		sc_log(SC_LOG_WARNING, "%s: %s", name, view->truncated);
-}
-
-/* Once for each state: which parts are not settled, the first of them with its reason. */
-static void tell_unsettled(struct sc_entry *entry, const struct sc_settled *settled)
-{
-	char text[600] = "", more[40] = "";
-	if (settled->nunsettled > 1)
-		snprintf(more, sizeof(more), ", and %zu more", settled->nunsettled - 1);
-	if (settled->nunsettled > 0)
-		snprintf(text, sizeof(text), "%s is not settled: %s%s", settled->unsettled[0].name,
-			 settled->unsettled[0].reason, more);
-	if (strcmp(entry->told ? entry->told : "", text) == 0)
-		return;
-	sc_log(SC_LOG_INFO, "%s: %s", entry->name, *text ? text : "all its parts are settled");
-	free(entry->told);
-	entry->told = strdup(text);
 }
 
 /* --- building --- */
@@ -184,10 +133,6 @@ static void publish(struct renewal *renewal)
 		return;
 	sc_generation_set_unsettled(result, &renewal->settled);
 	result->failed_at_ns = sc_catalog_now_ns();
-	if (result->failure)
-		tell_failure(result, newest(entry));
-	else
-		tell_warnings(result->view, result->name, newest(entry)->view);
 	entry->watched = true;
 	if (!renewal->in_place || current->view) {
 		sc_entry_set_next(entry, sc_steal_ptr(renewal->result));
@@ -211,7 +156,7 @@ static int look(struct renewal *renewal)
 	int rc = sc_settle_look(catalog->source, &renewal->product->product, &catalog->options.settle, &entry->memory,
 				&renewal->settled, NULL);
 	if (rc == 0)
-		tell_unsettled(entry, &renewal->settled);
+		sc_told_unsettled(&entry->told, entry->name, &renewal->settled);
 	pthread_mutex_lock(&catalog->lock);
 	entry->look_took_ns = sc_catalog_now_ns() - begun_ns;
 	entry->nlooks++;
@@ -221,6 +166,16 @@ static int look(struct renewal *renewal)
 	pthread_cond_broadcast(&catalog->looked);
 	pthread_mutex_unlock(&catalog->lock);
 	return rc;
+}
+
+static void tell(struct renewal *renewal)
+{
+	struct sc_entry *entry = renewal->entry;
+	const struct sc_generation *result = renewal->result;
+	if (result->view)
+		sc_told_view(&entry->told, entry->name, result->view);
+	else if (result->failure)
+		sc_told_failure(&entry->told, entry->name, result->failure);
 }
 
 /* False: the parts changed meanwhile, so that it has to be done again. */
@@ -236,6 +191,8 @@ static bool renew_once(struct renewal *renewal, bool is_last)
 	if (renewal->result) {
 		build(renewal);
 		is_right = is_last || !renewal->result->failure || !has_changed(renewal);
+		if (is_right)
+			tell(renewal);
 	}
 	pthread_mutex_lock(&catalog->lock);
 	if (renewal->result && is_right)
@@ -334,7 +291,7 @@ static int64_t wait_for_look(struct sc_entry *entry, uint64_t nlooks, const stru
 {
 	struct sc_catalog *catalog = entry->catalog;
 	int rc = 0;
-	while (entry->nlooks == nlooks && entry->running && rc == 0)
+	while (entry->nlooks == nlooks && entry->running && !catalog->stopping && rc == 0)
 		rc = pthread_cond_timedwait(&catalog->looked, &catalog->lock, end);
 	return entry->nlooks > nlooks ? entry->look_took_ns : 0;
 }

@@ -275,6 +275,7 @@ bool sc_catalog_stop(struct sc_catalog *catalog, unsigned patience_ms)
 {
 	pthread_mutex_lock(&catalog->lock);
 	catalog->stopping = true;
+	pthread_cond_broadcast(&catalog->looked);
 	pthread_mutex_unlock(&catalog->lock);
 	return sc_builder_stop(catalog->builder, patience_ms);
 }

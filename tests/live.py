@@ -1,10 +1,12 @@
 """A source that changes under a mount: parts that come, are rewritten, exchanged, moved and removed."""
 
+import contextlib
 import ctypes
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -42,6 +44,26 @@ def touch(part):
     for base, _, files in os.walk(part):
         for entry in files:
             os.utime(os.path.join(base, entry))
+
+
+@contextlib.contextmanager
+def being_written(*paths):
+    """Somebody writes the parts all the time, so that they are never settled."""
+    end = threading.Event()
+
+    def write():
+        while not end.wait(0.1):
+            for path in paths:
+                touch(path)
+    writer = threading.Thread(target=write)
+    for path in paths:
+        touch(path)
+    writer.start()
+    try:
+        yield
+    finally:
+        end.set()
+        writer.join()
 
 
 def exchange(a, b):

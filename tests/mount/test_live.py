@@ -92,23 +92,24 @@ def test_a_part_that_is_being_written_is_missing_until_it_is_settled(source, mou
     paths = live.build(source, made)
     with mount(source, live.REFRESH, "--settle=2") as mnt:
         assert live.planes(mnt.view(IMAGE)) == live.expected(0, 1, 2)
-        live.touch(paths[1])
-        live.becomes(mnt.view(IMAGE), live.expected(0, None, 2))
-        programs.assert_message(mnt.log(), [IMAGE, "cube.subcube.1.image", "not settled", "less than 2 s ago"])
-        assert live.stays(lambda: not live.touch(paths[1]) and live.planes(mnt.view(IMAGE)) == live.expected(0, None, 2), 3)
+        with live.being_written(paths[1]):
+            live.becomes(mnt.view(IMAGE), live.expected(0, None, 2))
+            programs.assert_message(mnt.log(), [IMAGE, "cube.subcube.1.image", "not settled", "less than 2 s ago"])
+            assert live.stays(lambda: live.planes(mnt.view(IMAGE)) == live.expected(0, None, 2), 3)
         live.becomes(mnt.view(IMAGE), live.expected(0, 1, 2))
         programs.assert_message(mnt.log(), [IMAGE, "all its parts are settled"])
 
 
 def test_what_no_part_of_is_settled_is_not_shown_yet(source, mount):
-    live.build(source, live.parts(2), old=False)
-    mnt = mount(source, live.REFRESH, "--settle=3", fresh=True)
+    paths = live.build(source, live.parts(2))
+    mnt = mount(source, live.REFRESH, "--settle=2", fresh=True)
     os.makedirs(mnt.path)
-    done = programs.run(mnt.command)
-    assert done.returncode == 0
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    programs.assert_message(done.stderr, ["warning", IMAGE, "not shown yet", "cube.subcube.0.image", "less than 3 s ago"])
-    assert os.listdir(mnt.path) == [] and not os.path.exists(mnt.view(IMAGE))
+    with live.being_written(*paths):
+        done = programs.run(mnt.command)
+        assert done.returncode == 0
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        programs.assert_message(done.stderr, ["warning", IMAGE, "not shown yet", "cube.subcube.0.image", "less than 2 s ago"])
+        assert os.listdir(mnt.path) == [] and not os.path.exists(mnt.view(IMAGE))
     assert programs.wait_until(lambda: os.listdir(mnt.path) == [IMAGE])
     assert live.planes(mnt.view(IMAGE)) == live.expected(0, 1)
     assert programs.run(["fusermount3", "-u", mnt.path]).returncode == 0
