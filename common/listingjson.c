@@ -12,10 +12,12 @@ static json_t *numbers(const double values[2])
 
 static json_t *shape_of(const struct sc_summary *summary)
 {
+	if (summary->ndim == 0)
+		return json_null();
 	json_t *shape = json_array();
 	for (int i = 0; shape && i < summary->ndim; i++)
 		json_array_append_new(shape, json_integer(summary->shape[i]));
-	return summary->ndim > 0 ? shape : json_null();
+	return shape;
 }
 
 static json_t *warnings_of(const struct sc_summary *summary)

@@ -33,6 +33,11 @@ def run(command, timeout=START_S, **more):
                           stderr=subprocess.PIPE, text=True, errors="replace", timeout=timeout, **more)
 
 
+def traced_environment():
+    """For what runs under strace: the leak sanitizer cannot work there."""
+    return dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
+
+
 def materialize(*arguments, timeout=180, **more):
     return run([MATERIALIZE, *arguments], timeout=timeout, **more)
 

@@ -96,7 +96,7 @@ def test_the_mount_is_not_read(small, mount, tmp_path, strace):
     with mount(small[0]) as mnt:
         trace = tmp_path / "trace"
         done = programs.run(["strace", "-f", "-o", trace, "-e", "trace=open,openat,openat2", programs.MATERIALIZE, "-o",
-                             tmp_path / "out.image", mnt.view("cube.image")], timeout=180)
+                             tmp_path / "out.image", mnt.view("cube.image")], timeout=180, env=programs.traced_environment())
         assert done.returncode == 0, done.stderr
         assert mnt.path not in trace.read_text()
 

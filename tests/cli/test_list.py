@@ -184,7 +184,7 @@ def test_it_uses_what_a_mount_has_kept_and_opens_no_part(mount, small, tmp_path,
     kept = sorted(os.listdir(tmp_path / "cache"))
     assert len(kept) == 2
     subprocess.run(["strace", "-f", "-o", trace, "-e", "trace=open,openat,openat2,execve", PROGRAMS[program], "--list", cache,
-                    source], check=True, stdout=subprocess.DEVNULL)
+                    source], check=True, stdout=subprocess.DEVNULL, env=programs.traced_environment())
     assert sorted(os.listdir(tmp_path / "cache")) == kept
     calls = trace.read_text()
     assert "table.dat" not in calls and "subcubefs-header" not in calls and kept[0] in calls

@@ -113,7 +113,7 @@ def test_json_progress_grows(tmp_path):
     command = ["strace", "-f", "-o", "/dev/null", "-e", "trace=pwrite64,pread64,preadv",
                "-e", "inject=pread64,preadv,pwrite64:delay_enter=150000", programs.MATERIALIZE, *map(str, options)]
     try:
-        done = programs.run(command, timeout=180)
+        done = programs.run(command, timeout=180, env=programs.traced_environment())
     except FileNotFoundError:
         pytest.skip("strace is not installed")
     if done.returncode and "ptrace" in done.stderr:
@@ -153,7 +153,8 @@ def test_json_of_a_run_that_is_stopped(small):
     command = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:delay_enter=1000000",
                programs.MATERIALIZE, "--json", "-j", "1", source + "/cube"]
     try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=programs.traced_environment())
     except FileNotFoundError:
         pytest.skip("strace is not installed")
     first = process.stdout.readline()
