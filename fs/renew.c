@@ -131,10 +131,10 @@ static void publish(struct renewal *renewal)
 	struct sc_generation *result = renewal->result, *current = entry->current;
 	if (entry->gone || !current)
 		return;
-	sc_generation_set_unsettled(result, &renewal->settled);
 	result->failed_at_ns = sc_catalog_now_ns();
 	entry->watched = true;
 	if (!renewal->in_place || current->view) {
+		sc_generation_set_unsettled(result, &renewal->settled);
 		sc_entry_set_next(entry, sc_steal_ptr(renewal->result));
 		return;
 	}
@@ -143,9 +143,7 @@ static void publish(struct renewal *renewal)
 	current->failure = sc_steal_ptr(result->failure);
 	current->failed_at_ns = result->failed_at_ns;
 	current->identity = result->identity;
-	current->nunsettled = result->nunsettled;
-	current->unsettled = sc_steal_ptr(result->unsettled);
-	result->nunsettled = 0;
+	sc_generation_set_unsettled(current, &renewal->settled);
 }
 
 static int look(struct renewal *renewal)
