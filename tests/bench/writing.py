@@ -14,9 +14,10 @@ MIB = 1 << 20
 SPACE_SHARE = 0.02      # of the pixels' bytes: what headers may take
 
 
-def copy_and_sync(source, out):
+def copy_and_sync(sources, out):
     """Seconds for cp and sync."""
-    return machine.timed(["sh", "-c", 'cp -r --reflink=never "$1" "$2" && sync -f "$2"', "sh", source, out])
+    return machine.timed(["sh", "-c", 'out=$1; shift; cp -r --reflink=never "$@" "$out" && sync -f "$out"', "sh", out,
+                          *sources])
 
 
 @lines(Row("cp-out", "cp -r of a view out of the mount, sources and mount cold", "cp -r of the native image, cold",
@@ -68,7 +69,13 @@ class Writer:
     def copy(self):
         with self.bench.fresh("copied.image") as out:
             self._before()
-            return copy_and_sync(self.native, out)
+            return copy_and_sync([self.native], out)
+
+    def copy_parts(self):
+        with self.bench.fresh("copied") as out:
+            os.mkdir(out)
+            self._before()
+            return copy_and_sync(self.family.images(), out)
 
     def casacore(self):
         with self.bench.fresh("concat.image") as out:
@@ -100,29 +107,37 @@ def record_cached(bench, name, values):
 
 COPY_COLD = "cp of the same bytes, then sync -f, cold"
 COPY_WARM = "cp of the same bytes, then sync -f, warm"
+PARTS_COLD = "cp -r of the parts, then sync -f, cold"
+PARTS_WARM = "cp -r of the parts, then sync -f, warm"
 
 
 @lines(Row("keep-cold", "--tiling keep, fsync included, sources cold", COPY_COLD, faster(1.2)),
+       Row("keep-cold-parts", "... the bytes where the parts have them", PARTS_COLD, faster(1.2)),
        Row("keep-cold-cached", "... with the header in our cache", COPY_COLD, faster(None)))
 def keep_cold(bench):
     machine.need_cold()
     writer = Writer(bench, bench.data.family(), cold=True)
     writer.materialize("keep", cached=True)
     values = bench.alternate({"keep": lambda: writer.materialize("keep"),
-                              "cached keep": lambda: writer.materialize("keep", cached=True), "cp": writer.copy})
+                              "cached keep": lambda: writer.materialize("keep", cached=True), "cp": writer.copy,
+                              "cp of the parts": writer.copy_parts})
     bench.record("keep-cold", values["keep"], values["cp"])
+    bench.record("keep-cold-parts", values["keep"], values["cp of the parts"])
     record_cached(bench, "keep-cold-cached", values)
 
 
 @lines(Row("keep-warm", "--tiling keep, fsync included, sources warm", COPY_WARM, faster(1.2)),
+       Row("keep-warm-parts", "... the bytes where the parts have them", PARTS_WARM, faster(1.2)),
        Row("keep-warm-cached", "... with the header in our cache", COPY_WARM, faster(None)),
        Row("casa-tiles", "--tiling casa, fsync included, sources warm", COPY_WARM, faster(0.5)))
 def keep_and_casa_warm(bench):
     writer = Writer(bench, bench.data.family())
     values = bench.alternate({"keep": lambda: writer.materialize("keep"),
                               "cached keep": lambda: writer.materialize("keep", cached=True),
-                              "casa": lambda: writer.materialize("casa"), "cp": writer.copy}, warm_up=True)
+                              "casa": lambda: writer.materialize("casa"), "cp": writer.copy,
+                              "cp of the parts": writer.copy_parts}, warm_up=True)
     bench.record("keep-warm", values["keep"], values["cp"])
+    bench.record("keep-warm-parts", values["keep"], values["cp of the parts"])
     bench.record("casa-tiles", values["casa"], values["cp"])
     record_cached(bench, "keep-warm-cached", values)
 
@@ -223,7 +238,7 @@ def measure_wide_copies(bench, device, family, native, out):
                                                "--reflink=never"))
 
     def copy():
-        return copy_and_sync(native, out)
+        return copy_and_sync([native], out)
 
     for name, prepare in (("keep-warm-wide", lambda: None), ("keep-cold-wide", bench.go_cold)):
         values = bench.alternate({"keep": lambda prepare=prepare: write(keep, prepare),
@@ -262,7 +277,7 @@ def measure_clones(bench, name, kind, size, at_most, copied):
             return seconds
 
         values = bench.alternate({"clone": lambda: write(clone_to, out),
-                                  "cp": lambda: write(copy_and_sync, native, out)}, at_most, warm_up=True)
+                                  "cp": lambda: write(copy_and_sync, [native], out)}, at_most, warm_up=True)
         bench.record(name, values["clone"], values["cp"])
         bench.record(name + "-space", taken, [pixels] * len(taken))
         if copied:
