@@ -126,6 +126,6 @@ void sc_privileges_keep_unmounting(void)
 	if (geteuid() != 0)
 		return;
 	/* What cannot be given up is no reason not to unmount. */
-	keep_capabilities(MASK(CAP_SYS_ADMIN));
+	keep_capabilities(MASK(CAP_SYS_ADMIN) | MASK(CAP_DAC_READ_SEARCH));
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }

@@ -47,7 +47,10 @@ int sc_privileges_take_back(struct sc_error *err);
  */
 int sc_privileges_drop(const struct sc_user *user, struct sc_error *err);
 
-/* For good: root keeps nothing but the right to unmount; others change nothing, for fusermount3 has to gain its own. */
+/*
+ * For good: root keeps nothing but the rights to unmount and to get to the mountpoint, which may be in somebody's own
+ * directory; others change nothing, for fusermount3 has to gain its own.
+ */
 void sc_privileges_keep_unmounting(void);
 
 #endif

@@ -158,6 +158,16 @@ def test_another_user_sees_what_he_may(place):
     programs.assert_message(programs.whole(mnt.log_path).decode(), ["cube.subcube.1.image", "Permission denied"])
 
 
+@pytest.mark.parametrize("options, number", [((), signal.SIGTERM), (("--user=bob",), signal.SIGTERM),
+                                             (("-o", "auto_unmount"), signal.SIGKILL)])
+def test_root_unmounts_in_a_directory_that_is_closed_to_others(place, options, number):
+    """A home directory, say: root without its capabilities is somebody else there."""
+    place.make("closed", "bob", 0o700)
+    mnt = Running(place, *options, mountpoint=place.make("closed/mnt", "bob"))
+    os.kill(mnt.pid, number)
+    mnt.assert_gone()
+
+
 @pytest.mark.parametrize("name, status, words", [("nobody-of-this-name", 2, ["--user", "nobody-of-this-name"]),
                                                  ("root", 2, ["--user", "root"]), ("0", 2, ["--user", "root"]),
                                                  ("-1", 2, ["--user", "-1"]), ("4294967295", 2, ["4294967295"]),
@@ -174,9 +184,9 @@ def test_only_root_serves_as_another_user(place):
     programs.assert_message(done.stderr, ["--user", "root"])
 
 
-def test_the_unmounter_holds_nothing_and_has_one_capability(place):
+def test_the_unmounter_holds_nothing_and_has_few_capabilities(place):
     mnt = Running(place, "--user=bob")
-    assert int(status(mnt.unmounter)["CapPrm"], 16) == 1 << 21      # CAP_SYS_ADMIN
+    assert int(status(mnt.unmounter)["CapPrm"], 16) == 1 << 21 | 1 << 2     # CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH
     assert status(mnt.unmounter)["NoNewPrivs"] == "1"
     held = {os.readlink("/proc/%d/fd/%s" % (mnt.unmounter, fd)) for fd in os.listdir("/proc/%d/fd" % mnt.unmounter)}
     assert len(held) == 2 and "/dev/null" in held and any(h.startswith("socket:") for h in held)
