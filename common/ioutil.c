@@ -137,6 +137,17 @@ int sc_io_next_entry(DIR *dir, const char **ret_name)
 	}
 }
 
+void sc_io_hold_standard(void)
+{
+	int fd;
+	/* It gets the lowest number that is free. */
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd < STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 static int remove_entries(DIR *dir)
 {
 	const char *name;

@@ -61,6 +61,12 @@ static inline void sc_io_closedir_cleanup(DIR **dir)
 
 #define sc_autoclosedir __attribute__((cleanup(sc_io_closedir_cleanup)))
 
+/*
+ * For the start of a program: what is closed of the descriptors 0, 1 and 2 becomes /dev/null, so that no file gets such a
+ * number. Messages would be written into it.
+ */
+void sc_io_hold_standard(void);
+
 /* Removes a directory and all in it, without following symbolic links. -ENOENT is no error. */
 int sc_io_remove_tree(int dirfd, const char *path);
 

@@ -9,6 +9,7 @@
  * ready is said by the child on the standard error both share.
  */
 #include "catalog.h"
+#include "ioutil.h"
 #include "list.h"
 #include "log.h"
 #include "messages.h"
@@ -407,6 +408,7 @@ static int run_daemon(struct program *program)
 int main(int argc, char **argv)
 {
 	struct program program = { .source.dirfd = -1, .ready_fd = -1 };
+	sc_io_hold_standard();
 	sc_unmounter_init(argc, argv);
 	int status = sc_options_parse(argc, argv, &program.options);
 	if (status >= 0)

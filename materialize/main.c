@@ -1,5 +1,6 @@
 /* subcube-materialize: writes the subcubes of a family as one CASA image for each extension. */
 #include "adopt.h"
+#include "ioutil.h"
 #include "list.h"
 #include "log.h"
 #include "materialize.h"
@@ -8,6 +9,7 @@
 int main(int argc, char **argv)
 {
 	struct sc_options options;
+	sc_io_hold_standard();
 	sc_options_parse(argc, argv, &options);
 	/* To standard error, which cannot fail. */
 	sc_log_open("subcube-materialize", "stderr", options.quiet ? SC_LOG_ERROR : SC_LOG_WARNING, NULL);

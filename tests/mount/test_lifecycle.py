@@ -212,6 +212,21 @@ def test_relative_source_and_mountpoint(small, tmp_path, mount):
         programs.clean_up(where)
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_it_is_started_with_closed_standard_streams(small, tmp_path, closed):
+    """As some schedulers do it: no file of ours gets the numbers that messages go to."""
+    source, where = small[0], str(tmp_path / "mnt")
+    os.mkdir(where)
+    try:
+        done = programs.run(["sh", "-c", '"$@" ' + closed, "sh", programs.SUBCUBEFS, "--log=%s" % (tmp_path / "l"), source, where])
+        assert done.returncode == 0, done.stderr
+        assert programs.whole(where + "/cube.image/table.dat")
+        assert programs.run(["fusermount3", "-u", where]).returncode == 0
+        assert programs.wait_until(lambda: not programs.processes(where))
+    finally:
+        programs.clean_up(where)
+
+
 def test_two_mounts_of_one_source(small, mount):
     with mount(small[0]) as first, mount(small[0]) as second:
         assert programs.tree(first.path) == programs.tree(second.path)
