@@ -11,7 +11,10 @@ import pytest
 import programs
 
 PROGRAMS = {"subcubefs": programs.SUBCUBEFS, "subcube-materialize": programs.MATERIALIZE}
-PAGES = sorted(glob.glob(programs.ROOT + "/man/*.[0-9]"))
+PAGES = sorted(glob.glob(programs.ROOT + "/man/*.[0-9]") + glob.glob(programs.ROOT + "/dist/*.[0-9]"))
+# Where the programs say what they accept: the beginning of an entry of each table.
+TABLES = {"subcubefs": ("fs/options.c", r'\{ "([a-z-]+)", (?:no|required)_argument,'),
+          "subcube-materialize": ("materialize/options.c", r"""\{ "([a-z-]+)", (?:KEY_|')""")}
 FORMATS = programs.ROOT + "/man/subcubefs-formats.5"
 BASH = programs.ROOT + "/completion/subcubefs.bash"
 ZSH = programs.ROOT + "/completion/_subcubefs"
@@ -49,8 +52,8 @@ def documented_options(page):
 
 # ---- --help and man pages ----
 
-def test_there_are_three_pages():
-    assert [os.path.basename(p) for p in PAGES] == ["subcube-materialize.1", "subcubefs-formats.5", "subcubefs.1"]
+def test_there_are_four_pages():
+    assert [os.path.basename(p) for p in PAGES] == ["mount.subcubefs.8", "subcube-materialize.1", "subcubefs-formats.5", "subcubefs.1"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=os.path.basename)
@@ -74,6 +77,25 @@ def test_options_that_are_told_of_exist(program):
     for option in helped_options(program):
         done = programs.run([PROGRAMS[program], option + ("=" if option.startswith("--") else "")])
         assert not re.search("unknown|unrecognized|invalid option", done.stderr), option
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_options_that_exist_are_told_of(program):
+    path, entry = TABLES[program]
+    accepted = {"--" + name for name in re.findall(entry, text_of(os.path.join(programs.ROOT, path)))}
+    told = {o for o in helped_options(program) if o.startswith("--")}
+    of_argp = {"--help", "--usage", "--version"}
+    assert accepted and accepted - told == set() and told - accepted <= of_argp
+
+
+def test_help_the_page_and_completion_tell_of_the_same_mount_options(completion_environment):
+    listed = help_text("subcubefs").split("\nMounting:\n")[1].split("\n\n")[0]
+    helped = set(re.findall(r"^     ([a-z_]+=?)", listed, re.MULTILINE))
+    page = text_of(programs.ROOT + "/man/subcubefs.1").split(".Ss Mounting")[1].split(".Ss")[0]
+    assert helped == {name + ("=" if value else "") for name, value in re.findall(r"^\.It Cm (\S+)( Ns =)?", page, re.MULTILINE)}
+    assert helped == set(bash_completes(completion_environment, "subcubefs", "-o", ""))
+    ours = re.findall(r'\{ "([a-z_]+=?)', text_of(programs.ROOT + "/fs/session.c").split("find_own_options")[1].split("FUSE_OPT_END")[0])
+    assert ours and set(ours) <= helped
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -134,6 +156,19 @@ def test_every_key_of_json_is_documented(small):
     assert keys(told) - documented_words() == set()
 
 
+@pytest.mark.fuse
+def test_every_key_of_the_status_is_documented(small, mount):
+    """Of images that are shown, and of those that are not, because all their parts are too young."""
+    source, _ = small
+    with mount(source, "--settle=1000000") as mnt:
+        told = [json.loads(text_of(mnt.view(".subcubefs/status.json")))]
+    with mount(source, "--settle=0") as mnt:
+        os.stat(mnt.view("cube.image/table.dat"))
+        told.append(json.loads(text_of(mnt.view(".subcubefs/status.json"))))
+    assert any(t["not_shown"] for t in told) and any(t["images"] for t in told)
+    assert keys(told) - documented_words() == set()
+
+
 def test_the_configuration_file_is_documented():
     known = set(re.findall(r'\{ "([a-z-]+)", (?:true|false) \}', text_of(programs.ROOT + "/common/config.c")))
     told = text_of(FORMATS).split("These can be set")[1].split(".Sh")[0]
@@ -188,6 +223,14 @@ def test_bash_completes_every_option(completion_environment, program):
 ])
 def test_bash_completes(completion_environment, words, expected):
     assert bash_completes(completion_environment, *words) == expected
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_bash_knows_which_values_are_names_of_files(completion_environment, program):
+    """An option with a value is one that completion/subcubefs.bash knows: else it would offer the next argument, SOURCE."""
+    for option in [o for o in bash_completes(completion_environment, program, "--") if o.endswith("=")]:
+        found = bash_completes(completion_environment, program, option[:-1], "=", "ru")
+        assert found == (["run"] if option in ("--cache-dir=", "--log=", "--output=") else []), option
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
