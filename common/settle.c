@@ -63,14 +63,17 @@ static bool add_file(int dirfd, const char *path, struct look *look, struct stat
 	return true;
 }
 
-/* casacore would make table.lock where there is none; we do not, and read locks do not matter. */
-static pid_t find_writer(int dirfd, const char *part)
+/*
+ * casacore would make table.lock where there is none; we do not, and read locks do not matter. A link out of the source is
+ * not opened: to open a device can do something.
+ */
+static pid_t find_writer(const struct sc_source *source, const char *part)
 {
 	char path[PATH_MAX];
 	sc_autoclose int fd = -1;
 	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = LOCK_BYTE, .l_len = 1 };
 	if (snprintf(path, sizeof(path), "%s/table.lock", part) >= (int)sizeof(path) ||
-	    sc_io_open_regular(dirfd, path, path, &fd, NULL, NULL) < 0 || fcntl(fd, F_GETLK, &lock) < 0 ||
+	    sc_source_open_file(source, path, &fd, NULL, NULL) < 0 || fcntl(fd, F_GETLK, &lock) < 0 ||
 	    lock.l_type != F_WRLCK)
 		return 0;
 	return lock.l_pid > 0 ? lock.l_pid : -1;
@@ -126,8 +129,9 @@ static void add_subtables(int dirfd, const char *part, struct look *look)
 	}
 }
 
-static void look_at_image(int dirfd, const char *part, struct look *look)
+static void look_at_image(const struct sc_source *source, const char *part, struct look *look)
 {
+	int dirfd = source->dirfd;
 	struct stat directory;
 	if (fstatat(dirfd, part, &directory, 0) < 0)
 		return;
@@ -141,7 +145,7 @@ static void look_at_image(int dirfd, const char *part, struct look *look)
 		add_subtables(dirfd, part, look);
 	else
 		add_file(dirfd, part, look, &directory);
-	look->writer = find_writer(dirfd, part);
+	look->writer = find_writer(source, part);
 }
 
 static const struct {
@@ -192,7 +196,7 @@ static void look_at_part(void *context, size_t i)
 	const struct sc_part_name *part = &round->product->parts[i];
 	struct look *look = &round->looks[i];
 	look->newest_ns = INT64_MIN;
-	look_at_image(round->source->dirfd, part->name, look);
+	look_at_image(round->source, part->name, look);
 	if (round->options->ready_file)
 		look->rc = check_for_ready_file(round, part, look);
 }
@@ -345,7 +349,7 @@ static int look_at_whole(const struct sc_source *source, const struct sc_product
 	struct stat st;
 	int length = snprintf(path, sizeof(path), "%s%s", product->base, product->ext);
 	if (length < (int)sizeof(path))
-		look_at_image(source->dirfd, path, &look);
+		look_at_image(source, path, &look);
 	if (snprintf(path, sizeof(path), "%s%s/%s", product->base, product->ext, SC_IMAGECONCAT_FILE) <
 	    (int)sizeof(path))
 		add_file(source->dirfd, path, &look, &st);

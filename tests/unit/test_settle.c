@@ -215,6 +215,19 @@ static void a_write_lock_unsettles(void **state)
 	expect_while_locked(F_WRLCK, 0, 1, &ready, true);
 }
 
+static void a_lock_file_elsewhere_is_left_alone(void **state)
+{
+	(void)state;
+	char elsewhere[] = "/tmp/test_settle-XXXXXX";
+	int fd = mkstemp(elsewhere);
+	assert_true(fd >= 0);
+	assert_int_equal(unlinkat(workdir_fd, "cube.subcube.12.image/table.lock", 0), 0);
+	assert_int_equal(symlinkat(elsewhere, workdir_fd, "cube.subcube.12.image/table.lock"), 0);
+	expect_while_locked(F_WRLCK, 0, 1, &by_times, false);
+	unlink(elsewhere);
+	close(fd);
+}
+
 static void a_ready_file_decides_in_place_of_times(void **state)
 {
 	(void)state;
@@ -319,6 +332,7 @@ int main(void)
 		cmocka_unit_test_setup(zero_seconds_settle_everything, make_parts),
 		cmocka_unit_test_setup(what_was_watched_long_enough_is_settled, make_parts),
 		cmocka_unit_test_setup(a_write_lock_unsettles, make_parts),
+		cmocka_unit_test_setup(a_lock_file_elsewhere_is_left_alone, make_parts),
 		cmocka_unit_test_setup(a_ready_file_decides_in_place_of_times, make_parts),
 		cmocka_unit_test_setup(a_ready_file_is_of_one_part, make_parts),
 		cmocka_unit_test_setup(the_identity_is_of_the_settled_parts, make_parts),
