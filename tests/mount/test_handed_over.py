@@ -25,11 +25,11 @@ def hand_over(place):
     running = []
     shutil.copy(os.path.join(programs.HERE, "mountfd.py"), place.path("mountfd.py"))
 
-    def start(options="allow_other", user="alice", mountpoint=None, more=()):
+    def start(options="allow_other", user="alice", mountpoint=None, more=(), after=()):
         uid = users.IDS[user][0] if user else 0
         command = ["/usr/bin/python3", place.path("mountfd.py"), mountpoint or place.path("mnt"), str(uid), options,
-                   *(users.drop_to(user) if user else []), place.SUBCUBEFS, "--history=all", *more, place.path("source"), "{}"]
-        running.append(place.popen(command, stderr=subprocess.PIPE))
+                   *(users.drop_to(user) if user else []), place.SUBCUBEFS, "--history=all", *more, place.path("source"), "{}", *after]
+        running.append(place.popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE))
         return running[-1]
     yield start
     for process in running:
@@ -58,6 +58,18 @@ def test_it_serves_and_stays_in_the_foreground(place, hand_over):
     # Who mounted unmounts.
     assert place.mountinfo(place.path("mnt"))
     assert "not connected" in place.run(["ls", place.path("mnt")], user="alice").stderr
+
+
+def test_as_apptainer_calls_it(place, hand_over):
+    """Its --fusemount appends "/dev/fd/N -f" to the command, mounts for the one user, and ends the program with SIGTERM."""
+    Families(place.path("source"), place.model).add("open", lambda parts: None)
+    process = hand_over(options="", after=["-f"])
+    assert is_up(place, process)
+    assert place.run(["ls", place.path("mnt/open.image")], user="alice").stdout.split()[-1] == "table.lock"
+    assert "Permission denied" in place.run(["ls", place.path("mnt")], user="bob").stderr
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=programs.STOP_S)
+    assert process.returncode == 0, said
 
 
 def test_it_ends_when_it_is_unmounted(place, hand_over):
