@@ -1,6 +1,6 @@
 """Real CASA's side of a comparison, run by $CASA_PYTHON: one operation, timed without the start of Python and imports.
 
-Standard input is a JSON list: operation, paths. The last line of standard output is what was measured.
+Standard input is a JSON list: a mode and paths, or "pclean", BASE and the number of parts. The last line of standard output is what was measured.
 """
 
 import json
@@ -21,7 +21,17 @@ def concat(outfile, paths, mode):
     return shape
 
 
+def pclean(base, nparts):
+    """All extensions, as pclean's parallel cube imager ends. An extension that fails is in its log only."""
+    from pclean.utils.image_concat import concat_subcubes
+    start = time.monotonic()
+    concat_subcubes(base, int(nparts))
+    return {"seconds": time.monotonic() - start}
+
+
 def measure(operation, paths):
+    if operation == "pclean":
+        return pclean(*paths)
     start = time.monotonic()
     shape = concat(paths[0], paths[1:], operation)
     return {"seconds": time.monotonic() - start, "shape": shape}

@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import re
+import shlex
 import signal
 import sys
 import time
@@ -94,7 +95,7 @@ def write_report(options, results, where, seconds):
         ("whole run", "%.0f minutes" % (seconds / 60)),
     ]
     settings = {
-        "command": " ".join(["tools/bench"] + sys.argv[1:]), "repeat": options.repeat,
+        "command": shlex.join(["tools/bench"] + sys.argv[1:]), "repeat": options.repeat,
         "parts": options.parts, "size": options.size, "parts_large": options.parts_large,
         "files": "%.1f million files" % (options.parts_large * FILES_A_PART * 1e-6),
     }

@@ -157,3 +157,10 @@ def casa_python():
     if not python:
         raise Skip("CASA_PYTHON is not set: no real CASA here")
     return python
+
+
+def need_pclean():
+    try:
+        machine.run([casa_python(), "-c", "import pclean.utils.image_concat"])
+    except RuntimeError:
+        raise Skip("CASA_PYTHON has no pclean") from None

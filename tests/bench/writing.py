@@ -3,10 +3,12 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import datasets
 import machine
 import programs
+import workbench
 from datasets import PIXELS
 from measure import Row, Skip, below, faster, lines, within
 
@@ -162,6 +164,38 @@ def casas_concatenation(bench):
                               "casa": lambda: writer.materialize("casa")}, at_most=2)
     bench.record("concat-keep-casa", values["keep"], values["CASA"])
     bench.record("concat-casa-tiles-casa", values["casa"], values["CASA"])
+
+
+@lines(Row("concat-pclean", "paged images of all 9 extensions by our concat_subcubes, fsync and comparing included",
+           "pclean's concat_subcubes, 4 processes of real CASA", faster(None)))
+def pcleans_concatenation(bench):
+    """The two functions of one name, with the defaults that they share: images are made beside the parts."""
+    workbench.need_pclean()
+    family = bench.data.family()
+    native = bench.data.native(family)
+    extensions = family.extensions()
+
+    def made(concat):
+        try:
+            seconds = concat()
+            bench.same_pixels(family.base + ".image", native)
+            for ext in extensions:
+                if not os.path.exists(os.path.join(family.base + ext, PIXELS)):
+                    raise RuntimeError("no %s in %s" % (PIXELS, family.base + ext))
+            return seconds
+        finally:
+            for ext in extensions:
+                datasets.remove(family.base + ext)
+
+    ours = [sys.executable, "-c", "import sys, subcubefs; subcubefs.concat_subcubes(sys.argv[1], int(sys.argv[2]), "
+            "options=['--no-cache'])", family.base, str(family.parts)]
+    path = os.pathsep.join([os.path.dirname(programs.MATERIALIZE), os.environ["PATH"]])
+    environment = dict(os.environ, PATH=path, PYTHONPATH=os.path.join(programs.ROOT, "python"))
+    with bench.data.changed(family):
+        values = bench.alternate(
+            {"pclean": lambda: made(lambda: bench.casa("pclean", family.base, str(family.parts))["seconds"]),
+             "ours": lambda: made(lambda: machine.timed(ours, env=environment))}, at_most=2)
+    bench.record("concat-pclean", values["ours"], values["pclean"])
 
 
 @lines(Row("memory-keep", "peak memory of the largest process of the materializer, --tiling keep", "", below(256 * MIB), "B"),
