@@ -21,7 +21,7 @@ static int wait_for(struct sc_catalog *catalog, struct sc_entry *entry, unsigned
 {
 	if (catalog->stopping)
 		return -ENOTCONN;
-	waiter->for_view |= wants == SC_WANT_VIEW;
+	waiter->wants = wants;
 	waiter->next = entry->waiters;
 	entry->waiters = waiter;
 	if (sc_entry_want(entry, wants, true))
@@ -68,7 +68,8 @@ static int need_view(struct sc_catalog *catalog, struct node *node, struct sc_wa
 		return sc_generation_is_directory(generation, node->index) ? 0 : -ENOTDIR;
 	if (!generation->entry)
 		return -ESTALE;
-	if (generation->failure && (waiter->for_view || sc_catalog_now_ns() - generation->failed_at_ns < SC_CATALOG_RETRY_NS))
+	bool has_failed = generation->failure && sc_catalog_now_ns() - generation->failed_at_ns < SC_CATALOG_RETRY_NS;
+	if (has_failed || waiter->wants == SC_WANT_VIEW)
 		return -EIO;
 	return wait_for(catalog, generation->entry, SC_WANT_VIEW, waiter, &node->start);
 }
@@ -87,7 +88,7 @@ static int find_name(struct sc_catalog *catalog, const char *name, struct sc_wai
 	sc_entry_advance(entry, now_ns);
 	*node = (struct node){ .generation = entry->current };
 	bool is_old = catalog->refreshing && entry->current->view && !entry->watched;
-	if (is_old && (!entry->running || entry->is_awaited))
+	if (is_old && waiter->wants != SC_WANT_CHECK && (!entry->running || entry->is_awaited))
 		return wait_for(catalog, entry, SC_WANT_CHECK, waiter, &node->start);
 	return need_access(catalog, node, waiter);
 }

@@ -40,7 +40,7 @@ struct sc_catalog;
 struct sc_waiter {
 	void (*wake)(struct sc_waiter *waiter, bool ended);
 	/* The catalog's own. */
-	bool for_view; /* it has waited for a view: one that cannot be built is not tried again for it */
+	unsigned wants; /* what it has waited for last: it does not wait for that again */
 	struct sc_waiter *next;
 };
 

@@ -18,14 +18,25 @@ static void wake(struct sc_waiter *waiters, bool ended)
 	}
 }
 
-static void wake_waiters(struct sc_entry *entry)
+/* Those who wait for one of `wants`; others would ask for the same thing a second time. */
+static void wake_waiters(struct sc_entry *entry, unsigned wants)
 {
 	struct sc_catalog *catalog = entry->catalog;
+	struct sc_waiter *woken = NULL;
 	pthread_mutex_lock(&catalog->lock);
-	struct sc_waiter *waiters = sc_steal_ptr(entry->waiters);
+	for (struct sc_waiter **place = &entry->waiters; *place;) {
+		struct sc_waiter *waiter = *place;
+		if (!(waiter->wants & wants)) {
+			place = &waiter->next;
+			continue;
+		}
+		*place = waiter->next;
+		waiter->next = woken;
+		woken = waiter;
+	}
 	bool ended = catalog->stopping;
 	pthread_mutex_unlock(&catalog->lock);
-	wake(waiters, ended);
+	wake(woken, ended);
 }
 
 /* --- access --- */
@@ -151,10 +162,13 @@ static int look(struct renewal *renewal)
 	struct sc_entry *entry = renewal->entry;
 	struct sc_catalog *catalog = entry->catalog;
 	int64_t begun_ns = sc_catalog_now_ns();
+	struct sc_error err = { 0 };
 	int rc = sc_settle_look(catalog->source, &renewal->product->product, &catalog->options.settle, &entry->memory,
-				&renewal->settled, NULL);
+				&renewal->settled, &err);
 	if (rc == 0)
 		sc_told_unsettled(&entry->told, entry->name, &renewal->settled);
+	else
+		sc_told_failure(&entry->told, entry->name, err.text);
 	pthread_mutex_lock(&catalog->lock);
 	entry->look_took_ns = sc_catalog_now_ns() - begun_ns;
 	entry->nlooks++;
@@ -212,14 +226,27 @@ static void renew(struct sc_entry *entry, bool is_asked)
 
 /* --- jobs --- */
 
+/* Who asked while the view was built, or while that failed, has the answer already. */
+static bool has_answer(const struct sc_entry *entry)
+{
+	struct sc_catalog *catalog = entry->catalog;
+	pthread_mutex_lock(&catalog->lock);
+	const struct sc_generation *current = entry->current;
+	bool has = !current || current->view ||
+		   (current->failure && sc_catalog_now_ns() - current->failed_at_ns < SC_CATALOG_RETRY_NS);
+	pthread_mutex_unlock(&catalog->lock);
+	return has;
+}
+
 /* What is wanted next; 0: nothing, and the job has ended. */
-static unsigned take_wants(struct sc_entry *entry, struct sc_waiter **ret_waiters, bool *ret_gone)
+static unsigned take_wants(struct sc_entry *entry, struct sc_waiter **ret_waiters, bool *ret_gone, bool *ret_ended)
 {
 	struct sc_catalog *catalog = entry->catalog;
 	pthread_mutex_lock(&catalog->lock);
 	unsigned wants = entry->gone || catalog->stopping ? 0 : entry->wants;
 	entry->wants = 0;
 	*ret_gone = entry->gone;
+	*ret_ended = catalog->stopping;
 	*ret_waiters = NULL;
 	if (wants == 0) {
 		entry->running = entry->is_awaited = false;
@@ -233,21 +260,21 @@ static unsigned take_wants(struct sc_entry *entry, struct sc_waiter **ret_waiter
 static void run_job(struct sc_job *job)
 {
 	struct sc_entry *entry = (struct sc_entry *)((char *)job - offsetof(struct sc_entry, job));
-	struct sc_catalog *catalog = entry->catalog;
 	struct sc_waiter *waiters;
 	unsigned wants;
-	bool gone;
-	while ((wants = take_wants(entry, &waiters, &gone)) != 0) {
+	bool gone, ended;
+	while ((wants = take_wants(entry, &waiters, &gone, &ended)) != 0) {
 		learn_access(entry);
-		wake_waiters(entry);
-		if (wants & (SC_WANT_VIEW | SC_WANT_CHECK))
-			renew(entry, wants & SC_WANT_VIEW);
-		wake_waiters(entry);
+		wake_waiters(entry, SC_WANT_ACCESS);
+		bool is_asked = wants & SC_WANT_VIEW && !has_answer(entry);
+		if (is_asked || wants & SC_WANT_CHECK)
+			renew(entry, is_asked);
+		wake_waiters(entry, wants);
 	}
 	/* The entry is another job's from here on, or nobody's. */
 	if (gone)
 		sc_entry_free(entry);
-	wake(waiters, catalog->stopping);
+	wake(waiters, ended);
 }
 
 bool sc_entry_want(struct sc_entry *entry, unsigned wants, bool is_awaited)

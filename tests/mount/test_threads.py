@@ -67,7 +67,14 @@ def change(source, stop):
             os.rename(part + ".away", part)
 
 
-@pytest.mark.parametrize("options", [("--readahead=1M,always",), ("-o", "direct_io", "--readahead=0")], ids=["read-ahead", "direct_io"])
+WAYS = {
+    "refreshed, with read-ahead": ("--refresh=1", "--settle=0", "--readahead=1M,always"),
+    "refreshed, direct_io": ("--refresh=1", "--settle=0", "-o", "direct_io", "--readahead=0"),
+    "never refreshed": ("--refresh=0", "--readahead=1M,always"),
+}
+
+
+@pytest.mark.parametrize("options", WAYS.values(), ids=[way.replace(" ", "-") for way in WAYS])
 def test_no_data_races(tmp_path, sanitized, options):
     program, environment, reports = sanitized
     source, mnt = str(tmp_path / "source"), str(tmp_path / "mnt")

@@ -146,80 +146,100 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* --- requests that wait until they are woken --- */
+/* --- requests: as in the server, whoever is woken asks again at once, in the thread that wakes --- */
 
-struct waiting {
+struct request {
 	struct sc_waiter waiter;
+	int (*ask)(struct request *request);
+	struct sc_catalog *catalog;
+	uint64_t id, position;
+	const char *name;
+	struct sc_catalog_node *node;
+	struct sc_catalog_dirent *entry;
 	pthread_mutex_t lock;
-	pthread_cond_t woken;
-	int state; /* 0, 1: woken, -1: the catalog ended */
+	pthread_cond_t answered;
+	int rc; /* SC_CATALOG_WAIT until it is answered */
 };
+
+static void answer(struct request *request, int rc)
+{
+	pthread_mutex_lock(&request->lock);
+	request->rc = rc;
+	pthread_cond_signal(&request->answered);
+	pthread_mutex_unlock(&request->lock);
+}
+
+/* A request that waits may be answered, and gone, before this returns. */
+static void ask(struct request *request)
+{
+	int rc = request->ask(request);
+	if (rc != SC_CATALOG_WAIT)
+		answer(request, rc);
+}
 
 static void wake(struct sc_waiter *waiter, bool ended)
 {
-	struct waiting *waiting = (struct waiting *)waiter;
-	pthread_mutex_lock(&waiting->lock);
-	waiting->state = ended ? -1 : 1;
-	pthread_cond_signal(&waiting->woken);
-	pthread_mutex_unlock(&waiting->lock);
+	struct request *request = (struct request *)waiter;
+	if (ended)
+		answer(request, -ENOTCONN);
+	else
+		ask(request);
 }
 
-static void init_waiting(struct waiting *waiting)
+static int get_answer(struct request *request)
 {
-	*waiting = (struct waiting){ .waiter.wake = wake };
-	pthread_mutex_init(&waiting->lock, NULL);
-	pthread_cond_init(&waiting->woken, NULL);
+	request->waiter.wake = wake;
+	request->rc = SC_CATALOG_WAIT;
+	pthread_mutex_init(&request->lock, NULL);
+	pthread_cond_init(&request->answered, NULL);
+	ask(request);
+	pthread_mutex_lock(&request->lock);
+	while (request->rc == SC_CATALOG_WAIT)
+		pthread_cond_wait(&request->answered, &request->lock);
+	pthread_mutex_unlock(&request->lock);
+	pthread_cond_destroy(&request->answered);
+	pthread_mutex_destroy(&request->lock);
+	return request->rc;
 }
 
-/* Whether the request that gave `rc` is to be asked again. */
-static bool again(struct waiting *waiting, int *rc)
+static int ask_lookup(struct request *request)
 {
-	if (*rc != SC_CATALOG_WAIT)
-		return false;
-	pthread_mutex_lock(&waiting->lock);
-	while (waiting->state == 0)
-		pthread_cond_wait(&waiting->woken, &waiting->lock);
-	if (waiting->state < 0)
-		*rc = -ENOTCONN;
-	bool ask = waiting->state > 0;
-	waiting->state = 0;
-	pthread_mutex_unlock(&waiting->lock);
-	return ask;
+	return sc_catalog_lookup(request->catalog, request->id, request->name, &request->waiter, request->node);
 }
 
 static int catalog_lookup(struct sc_catalog *catalog, uint64_t directory, const char *name,
 			  struct sc_catalog_node *ret_node)
 {
-	struct waiting waiting;
-	int rc;
-	init_waiting(&waiting);
-	do
-		rc = sc_catalog_lookup(catalog, directory, name, &waiting.waiter, ret_node);
-	while (again(&waiting, &rc));
-	return rc;
+	struct request request = {
+		.ask = ask_lookup, .catalog = catalog, .id = directory, .name = name, .node = ret_node
+	};
+	return get_answer(&request);
+}
+
+static int ask_getattr(struct request *request)
+{
+	return sc_catalog_getattr(request->catalog, request->id, &request->waiter, request->node);
 }
 
 static int catalog_getattr(struct sc_catalog *catalog, uint64_t id, struct sc_catalog_node *ret_node)
 {
-	struct waiting waiting;
-	int rc;
-	init_waiting(&waiting);
-	do
-		rc = sc_catalog_getattr(catalog, id, &waiting.waiter, ret_node);
-	while (again(&waiting, &rc));
-	return rc;
+	struct request request = { .ask = ask_getattr, .catalog = catalog, .id = id, .node = ret_node };
+	return get_answer(&request);
+}
+
+static int ask_read_directory(struct request *request)
+{
+	return sc_catalog_read_directory(request->catalog, request->id, request->position, &request->waiter,
+					 request->entry);
 }
 
 static int catalog_read_directory(struct sc_catalog *catalog, uint64_t id, uint64_t position,
 				  struct sc_catalog_dirent *ret_entry)
 {
-	struct waiting waiting;
-	int rc;
-	init_waiting(&waiting);
-	do
-		rc = sc_catalog_read_directory(catalog, id, position, &waiting.waiter, ret_entry);
-	while (again(&waiting, &rc));
-	return rc;
+	struct request request = {
+		.ask = ask_read_directory, .catalog = catalog, .id = id, .position = position, .entry = ret_entry
+	};
+	return get_answer(&request);
 }
 
 static struct sc_catalog_node look_up(struct sc_catalog *catalog, uint64_t directory, const char *name)
@@ -353,11 +373,12 @@ static void a_broken_view_is_tried_again_after_a_while(void **state)
 		assert_int_equal(begin_listing(catalog, view), -EIO);
 	}
 	assert_int_equal(builds, 1);
+	usleep(SC_CATALOG_RETRY_NS / 1000 + 50000);
+	assert_int_equal(builds, 1);
 	/* Its directory and all others stay visible. */
 	look_up(catalog, SC_CATALOG_ROOT, "cube.image");
 	fail_builds = false;
 	assert_int_equal(begin_listing(catalog, look_up(catalog, SC_CATALOG_ROOT, "cube.psf").id), 0);
-	usleep(SC_CATALOG_RETRY_NS / 1000 + 50000);
 	look_up(catalog, view, "table.dat");
 	assert_int_equal(builds, 3);
 }
@@ -433,6 +454,8 @@ static void times_before_1970_are_times(void **state)
 
 /* --- a source that changes --- */
 
+static char ready_file[PATH_MAX + 1];
+
 static int set_up_changing(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
@@ -451,7 +474,8 @@ static int set_up_changing(void **state)
 	builds = looks = 0;
 	hold_slow = fail_builds = false;
 	assert_int_equal(sc_log_open("test", "/dev/null", SC_LOG_ERROR, NULL), 0);
-	static const struct sc_view_options options = { .missing = SC_MISSING_BLANK };
+	static const struct sc_view_options options = { .missing = SC_MISSING_BLANK, .settle.ready_file = ready_file };
+	strcpy(ready_file, "part");
 	const struct sc_catalog_options catalog_options = {
 		.source = &fixture->source,
 		.view = &options,
@@ -586,6 +610,20 @@ static void a_name_waits_while_its_files_are_opened(void **state)
 	assert_true(look_up(catalog, SC_CATALOG_ROOT, "cube.image").id > id);
 }
 
+/* As without memory: nobody waits for ever for what cannot be found out. */
+static void parts_that_cannot_be_looked_at_are_an_error(void **state)
+{
+	struct sc_catalog *catalog = ((struct fixture *)*state)->catalog;
+	uint64_t view = look_up(catalog, SC_CATALOG_ROOT, "cube.image").id;
+	struct sc_catalog_node node;
+	memset(ready_file, 'x', PATH_MAX);
+	assert_int_equal(catalog_lookup(catalog, view, "table.dat", &node), -EIO);
+	assert_int_equal(begin_listing(catalog, view), -EIO);
+	assert_int_equal(builds, 0);
+	strcpy(ready_file, "part");
+	look_up(catalog, view, "table.dat");
+}
+
 #define CHANGING_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_changing, tear_down_changing)
 #define CATALOG_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
@@ -602,6 +640,7 @@ int main(void)
 		CATALOG_TEST(unknown_numbers_are_stale),
 		CHANGING_TEST(a_thousand_generations),
 		CHANGING_TEST(a_name_waits_while_its_files_are_opened),
+		CHANGING_TEST(parts_that_cannot_be_looked_at_are_an_error),
 		cmocka_unit_test(times_before_1970_are_times),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
