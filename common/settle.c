@@ -11,6 +11,7 @@
 #include "catalogparts.h"
 #include "imageconcat.h"
 #include "ioutil.h"
+#include "viewaccess.h"
 #include "workers.h"
 
 /* The byte of table.lock on which casacore has its read or write lock; the one behind it only says "in use". */
@@ -79,11 +80,11 @@ static pid_t find_writer(const struct sc_source *source, const char *part)
 	return lock.l_pid > 0 ? lock.l_pid : -1;
 }
 
-/* Of the part's directory, which changes with table.lock, and readers make that too: which one it is, and who may see it. */
-static void add_directory(const struct stat *st, struct look *look)
+/* Of a directory, which changes with table.lock, and readers make that too: which one it is, and who may see it. */
+static void add_directory(int dirfd, const char *path, const struct stat *st, struct look *look)
 {
 	const struct sc_file_id id = { .inode = st->st_ino,
-				       .size_bytes = st->st_mode,
+				       .size_bytes = (uint64_t)sc_access_has_acl(dirfd, path) << 32 | st->st_mode,
 				       .mtime_ns = st->st_uid,
 				       .ctime_ns = st->st_gid };
 	sc_identity_add(&look->identity, &id);
@@ -113,6 +114,7 @@ static void add_subtables(int dirfd, const char *part, struct look *look)
 	sc_autoclosedir DIR *dir = NULL;
 	char *names[MAX_SUBTABLES], path[PATH_MAX];
 	const char *name;
+	struct stat st;
 	size_t count = 0;
 	if (sc_io_open_directory(dirfd, part, 0, &dir) < 0)
 		return;
@@ -123,8 +125,9 @@ static void add_subtables(int dirfd, const char *part, struct look *look)
 	if (look->rc == 0 && count > 0)
 		qsort(names, count, sizeof(*names), compare_names);
 	for (size_t i = 0; i < count; i++) {
-		if (look->rc == 0 && snprintf(path, sizeof(path), "%s/%s", part, names[i]) < (int)sizeof(path))
-			add_files(dirfd, path, look);
+		if (look->rc == 0 && snprintf(path, sizeof(path), "%s/%s", part, names[i]) < (int)sizeof(path) &&
+		    add_files(dirfd, path, look) && fstatat(dirfd, path, &st, 0) == 0)
+			add_directory(dirfd, path, &st, look);
 		free(names[i]);
 	}
 }
@@ -139,7 +142,7 @@ static void look_at_image(const struct sc_source *source, const char *part, stru
 		add_file(dirfd, part, look, &directory); /* a FITS image */
 		return;
 	}
-	add_directory(&directory, look);
+	add_directory(dirfd, part, &directory, look);
 	/* Without files it was just made, and there is nothing in it yet. */
 	if (add_files(dirfd, part, look))
 		add_subtables(dirfd, part, look);
@@ -341,6 +344,16 @@ static int look_at_parts(const struct sc_source *source, const struct sc_product
 	return rc == 0 && memory ? remember(&round, memory) : rc;
 }
 
+/* Who may see it; without the time, which changes with table.lock. Where modes do not say who, nobody else may. */
+static void add_access(struct sc_identity *identity, const struct sc_access *access)
+{
+	const struct sc_file_id none = { 0 }, id = { .inode = access->any,
+						     .size_bytes = access->mode,
+						     .mtime_ns = access->uid,
+						     .ctime_ns = access->gid };
+	sc_identity_add(identity, access->uniform ? &id : &none);
+}
+
 /* What is in one piece has the name of the product. */
 static int look_at_whole(const struct sc_source *source, const struct sc_product *product, struct sc_settled *settled)
 {
@@ -364,6 +377,8 @@ static int look_at_whole(const struct sc_source *source, const struct sc_product
 	if (sc_catalogparts_read(source, product, &filled, &axis, NULL) < 0)
 		return 0;
 	int rc = look_at_parts(source, &filled, &all, NULL, false, &parts);
+	sc_view_directory_access(source, &filled, &parts.access);
+	add_access(&parts.identity, &parts.access);
 	sc_identity_merge(&settled->identity, &parts.identity);
 	sc_settled_clear(&parts);
 	sc_catalogparts_clear(&filled);
@@ -392,6 +407,8 @@ int sc_settle_look(const struct sc_source *source, const struct sc_product *prod
 		sc_settled_clear(&settled);
 		return sc_error_errno(err, rc, "%s%s: cannot look at the parts", product->base, product->ext);
 	}
+	sc_view_directory_access(source, product, &settled.access);
+	add_access(&settled.identity, &settled.access);
 	*ret_settled = settled;
 	return 0;
 }

@@ -18,6 +18,7 @@
 
 #include "identity.h"
 #include "scan.h"
+#include "subcube.h"
 
 #define SC_SETTLE_DEFAULT_NS INT64_C(10000000000)
 
@@ -50,7 +51,8 @@ struct sc_settled {
 	struct sc_product product; /* of the settled parts; all strings are those of the product that was looked at */
 	size_t nunsettled;
 	struct sc_unsettled *unsettled; /* by ascending number */
-	struct sc_identity identity;    /* of all settled parts and their names: another one needs another view */
+	struct sc_access access;        /* of the directories of all parts, see viewaccess.h */
+	struct sc_identity identity;    /* of all settled parts, their names, and who may see them: another one needs another view */
 };
 
 /*

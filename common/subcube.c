@@ -43,6 +43,13 @@ void sc_access_merge(struct sc_access *access, const struct sc_access *other)
 		access->newest_ns = other->newest_ns;
 }
 
+bool sc_access_equal(const struct sc_access *a, const struct sc_access *b)
+{
+	if (!a->any || !b->any || !a->uniform || !b->uniform)
+		return a->any == b->any && a->uniform == b->uniform;
+	return a->uid == b->uid && a->gid == b->gid && a->mode == b->mode;
+}
+
 /* Longer ago than anything that has a time. */
 #define NO_TIME (-(1ll << 40))
 

@@ -31,6 +31,9 @@ struct sc_access {
 void sc_access_add(struct sc_access *access, const struct stat *st, bool has_acl);
 void sc_access_merge(struct sc_access *access, const struct sc_access *other);
 
+/* Whether both let the same users see the same; times do not count. */
+bool sc_access_equal(const struct sc_access *a, const struct sc_access *b);
+
 /*
  * Adds a directory that has to be searched to get at the files: who may not do
  * that does not see them, whatever their own modes are. Its time does not count.

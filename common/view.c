@@ -14,6 +14,7 @@
 #include "assemble.h"
 #include "catalogparts.h"
 #include "passthrough.h"
+#include "viewaccess.h"
 #include "viewcache.h"
 #include "viewcodec.h"
 #include "viewfresh.h"

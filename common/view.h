@@ -109,11 +109,4 @@ int sc_view_find(const struct sc_view *view, unsigned directory, const char *nam
 /* Parts that are there, without the blank ones. */
 size_t sc_view_count_parts(const struct sc_view *view);
 
-/*
- * What `ls -l` shows of a product before its view is built: the parts'
- * directories only. Parts that cannot be looked at are passed over.
- */
-void sc_view_directory_access(const struct sc_source *source, const struct sc_product *product,
-			      struct sc_access *ret_access);
-
 #endif

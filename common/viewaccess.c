@@ -1,5 +1,4 @@
-/* Who may look into a view: whoever may look into all of its parts, and get there. */
-#include "view.h"
+#include "viewaccess.h"
 
 #include "workers.h"
 

@@ -4,27 +4,58 @@
 #include <fcntl.h>
 #include <string.h>
 
-/*
- * Whether everybody may pass all directories above `path`. Then the mode of
- * SOURCE itself decides who may enter the mount, as it does for the parts.
- */
-static bool way_is_open(const char *path)
+static int count_slashes(const char *path)
 {
-	sc_autofree char *above = strdup(path);
-	if (!above)
-		return false;
+	int count = 0;
+	for (; *path; path++)
+		count += *path == '/';
+	return count;
+}
+
+int sc_way_open(const struct sc_source *source, struct sc_way *ret_way, struct sc_error *err)
+{
+	sc_autofree char *above = strdup(source->path);
+	struct sc_way way = { .dirfds = calloc((size_t)count_slashes(source->path) + 1, sizeof(*way.dirfds)) };
+	if (!above || !way.dirfds) {
+		sc_way_close(&way);
+		return sc_error_errno(err, -ENOMEM, "%s", source->path);
+	}
 	for (char *slash; (slash = strrchr(above, '/'));) {
-		/* The last round looks at "/". */
+		/* The last round opens "/". */
 		bool is_last = slash == above;
 		slash[is_last] = '\0';
-		sc_autoclose int fd = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		struct stat st;
-		if (fd < 0 || fstat(fd, &st) < 0 || (st.st_mode & 0111) != 0111 || sc_access_has_acl(fd, "."))
-			return false;
+		int fd = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0)
+			way.dirfds[way.count++] = fd;
+		way.unknown |= fd < 0;
 		if (is_last)
 			break;
 	}
-	return true;
+	*ret_way = way;
+	return 0;
+}
+
+void sc_way_close(struct sc_way *way)
+{
+	for (size_t i = 0; i < way->count; i++)
+		close(way->dirfds[i]);
+	free(way->dirfds);
+	*way = (struct sc_way){ 0 };
+}
+
+/*
+ * Whether everybody may pass all directories above SOURCE. Then the mode of
+ * SOURCE itself decides who may enter the mount, as it does for the parts.
+ */
+static bool way_is_open(const struct sc_way *way)
+{
+	for (size_t i = 0; i < way->count; i++) {
+		struct stat st;
+		int fd = way->dirfds[i];
+		if (fstat(fd, &st) < 0 || (st.st_mode & 0111) != 0111 || sc_access_has_acl(fd, "."))
+			return false;
+	}
+	return !way->unknown;
 }
 
 /*
@@ -32,23 +63,22 @@ static bool way_is_open(const char *path)
  * could not list SOURCE must not get in here. Where modes cannot say who that
  * is, it is the mounting user alone. Views can then be as open as their parts.
  */
-int sc_attributes_init(const struct sc_source *source, uid_t uid, gid_t gid, struct sc_owner *ret_owner,
-		       struct sc_error *err)
+int sc_attributes_root(const struct sc_source *source, const struct sc_way *way, uid_t uid, gid_t gid,
+		       struct stat *ret_root)
 {
-	struct sc_owner owner = { .uid = uid, .gid = gid };
-	struct stat *root = &owner.root;
-	if (fstat(source->dirfd, root) < 0)
-		return sc_error_errno(err, -errno, "%s", source->path);
-	bool shared = way_is_open(source->path) && !sc_access_has_acl(source->dirfd, ".");
-	root->st_mode = S_IFDIR | (shared ? root->st_mode & 0555 : 0500);
+	struct stat root;
+	if (fstat(source->dirfd, &root) < 0)
+		return -errno;
+	bool shared = way_is_open(way) && !sc_access_has_acl(source->dirfd, ".");
+	root.st_mode = S_IFDIR | (shared ? root.st_mode & 0555 : 0500);
 	if (!shared) {
-		root->st_uid = uid;
-		root->st_gid = gid;
+		root.st_uid = uid;
+		root.st_gid = gid;
 	}
-	root->st_size = 0;
-	root->st_blocks = 0;
-	root->st_blksize = SC_BEST_READ_BYTES;
-	*ret_owner = owner;
+	root.st_size = 0;
+	root.st_blocks = 0;
+	root.st_blksize = SC_BEST_READ_BYTES;
+	*ret_root = root;
 	return 0;
 }
 

@@ -387,9 +387,12 @@ uint64_t sc_catalog_new_serial(struct sc_catalog *catalog)
 	return serial;
 }
 
-const struct stat *sc_catalog_root_stat(const struct sc_catalog *catalog)
+struct stat sc_catalog_root_stat(struct sc_catalog *catalog)
 {
-	return &catalog->owner.root;
+	pthread_mutex_lock(&catalog->lock);
+	struct stat root = catalog->owner.root;
+	pthread_mutex_unlock(&catalog->lock);
+	return root;
 }
 
 size_t sc_catalog_count(struct sc_catalog *catalog)

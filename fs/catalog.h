@@ -132,7 +132,7 @@ int sc_catalog_next_generation(struct sc_catalog *catalog, uint64_t serial, stru
 uint64_t sc_catalog_new_serial(struct sc_catalog *catalog);
 
 /* The mount's root directory, but for number and links. */
-const struct stat *sc_catalog_root_stat(const struct sc_catalog *catalog);
+struct stat sc_catalog_root_stat(struct sc_catalog *catalog);
 
 /* The generation's root below .subcubefs/gen/SERIAL, or what stands in that directory by the name of its image. */
 int sc_catalog_find_generation(struct sc_catalog *catalog, uint64_t serial, const char *name,
@@ -147,6 +147,9 @@ void sc_catalog_each(struct sc_catalog *catalog,
 		     void *context);
 
 /* --- looking again --- */
+
+/* Who may enter the mount: as SOURCE and the directories above it are now. 0 or -errno, and what was known stays. */
+int sc_catalog_look_at_root(struct sc_catalog *catalog, struct sc_error *err);
 
 /* What shows or does not show names: takes over what is in `scan`. 0 or -ENOMEM. */
 int sc_catalog_update(struct sc_catalog *catalog, struct sc_scan *scan);

@@ -56,13 +56,14 @@ struct sc_entry {
 struct sc_catalog {
 	const struct sc_source *source;
 	struct sc_view_options options;
-	struct sc_owner owner;
+	struct sc_way way;
 	bool refreshing;
 	int64_t grace_ns;
 	struct sc_builder *builder;
 
 	pthread_mutex_t lock;
 	pthread_cond_t looked; /* a look has ended */
+	struct sc_owner owner;
 	bool stopping;
 	void (*forget)(void *context, const struct sc_view *view);
 	void *context;

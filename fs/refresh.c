@@ -86,8 +86,11 @@ static void scan(struct sc_refresh *refresh)
 	struct sc_scan scan = { 0 };
 	struct sc_error err = { 0 };
 	int rc = sc_scan_source(options->source, &options->scan, &scan, &err);
+	if (rc == 0)
+		rc = sc_catalog_look_at_root(options->catalog, &err);
 	if (rc == 0 && sc_catalog_update(options->catalog, &scan) < 0)
 		sc_error_errno(&err, -ENOMEM, "%s: cannot list the images", options->source->path);
+	sc_scan_clear(&scan);
 	if (*err.text && strcmp(err.text, refresh->told.text) != 0)
 		sc_log(SC_LOG_WARNING, "%s; what was there before is shown", err.text);
 	refresh->told = err;

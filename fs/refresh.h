@@ -1,7 +1,7 @@
 /*
  * refresh.h - looks at the source again and again, and keeps the catalog up with it.
  *
- * One thread that serves no request: each period it reads the source's directories, and looks at the parts
+ * One thread that serves no request: each period it reads the source's directories, looks who may see them, and at the parts
  * of the views that are in use; never for more than a twentieth of the time. Then
  * names go over to new generations, and the kernel is told of it by other threads:
  * it may have to wait for a read that hangs.

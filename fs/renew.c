@@ -1,5 +1,7 @@
 #include "catalogpriv.h"
 
+#include "viewaccess.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -94,9 +96,8 @@ static void build(struct renewal *renewal)
 	const struct sc_catalog *catalog = renewal->entry->catalog;
 	struct sc_generation *result = renewal->result;
 	struct sc_error err = { 0 };
-	if (!renewal->in_place)
-		sc_view_directory_access(catalog->source, &renewal->product->product, &result->access);
-	result->access_known = !renewal->in_place;
+	result->access = renewal->settled.access;
+	result->access_known = true;
 	int rc = sc_view_build(catalog->source, &renewal->settled.product, &catalog->options, &result->view, &err);
 	if (rc < 0)
 		result->failure = strdup(err.text);
@@ -125,7 +126,9 @@ static bool must_build(struct renewal *renewal)
 	struct sc_generation *generation = newest(entry);
 	if (!generation->view && !generation->failure && !renewal->is_asked)
 		return false;
-	renewal->in_place = !entry->current->view;
+	/* Not where somebody who was let in by what was shown before may not see it any more. */
+	renewal->in_place = !entry->current->view && (!entry->current->access_known ||
+						      sc_access_equal(&entry->current->access, &settled->access));
 	bool is_same = (generation->view || generation->failure) &&
 		       sc_identity_equal(&generation->identity, &settled->identity);
 	if (!is_same || (generation->failure && renewal->is_asked && renewal->in_place))
@@ -150,6 +153,8 @@ static void publish(struct renewal *renewal)
 		return;
 	}
 	free(current->failure);
+	current->access = result->access;
+	current->access_known = true;
 	current->view = sc_steal_ptr(result->view);
 	current->failure = sc_steal_ptr(result->failure);
 	current->failed_at_ns = result->failed_at_ns;

@@ -102,7 +102,7 @@ static struct text *find_text(struct sc_status *status, uint64_t id)
 
 static void fill(const struct sc_status *status, uint64_t id, struct sc_catalog_node *ret_node)
 {
-	*ret_node = (struct sc_catalog_node){ .id = id, .attr = *sc_catalog_root_stat(status->catalog) };
+	*ret_node = (struct sc_catalog_node){ .id = id, .attr = sc_catalog_root_stat(status->catalog) };
 	ret_node->attr.st_ino = id;
 	ret_node->attr.st_nlink = 2;
 }

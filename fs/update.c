@@ -240,6 +240,7 @@ int sc_catalog_new(const struct sc_catalog_options *options, struct sc_scan *sca
 		return sc_error_errno(err, -ENOMEM, "%s", options->source->path);
 	catalog->source = options->source;
 	catalog->options = *options->view;
+	catalog->owner = (struct sc_owner){ .uid = options->uid, .gid = options->gid };
 	catalog->refreshing = options->refreshing;
 	catalog->grace_ns = options->grace_ns;
 	sc_catalog_set_forget(catalog, options->forget, options->context);
@@ -255,12 +256,26 @@ int sc_catalog_new(const struct sc_catalog_options *options, struct sc_scan *sca
 	if (rc < 0)
 		sc_error_errno(err, rc, "%s", options->source->path);
 	else
-		rc = sc_attributes_init(options->source, options->uid, options->gid, &catalog->owner, err);
+		rc = sc_way_open(options->source, &catalog->way, err);
+	if (rc == 0)
+		rc = sc_catalog_look_at_root(catalog, err);
 	if (rc < 0) {
 		sc_catalog_free(catalog);
 		return rc;
 	}
 	*ret_catalog = catalog;
+	return 0;
+}
+
+int sc_catalog_look_at_root(struct sc_catalog *catalog, struct sc_error *err)
+{
+	struct stat root;
+	int rc = sc_attributes_root(catalog->source, &catalog->way, catalog->owner.uid, catalog->owner.gid, &root);
+	if (rc < 0)
+		return sc_error_errno(err, rc, "%s", catalog->source->path);
+	pthread_mutex_lock(&catalog->lock);
+	catalog->owner.root = root;
+	pthread_mutex_unlock(&catalog->lock);
 	return 0;
 }
 
@@ -296,6 +311,7 @@ void sc_catalog_free(struct sc_catalog *catalog)
 		free(change->name);
 		free(change);
 	}
+	sc_way_close(&catalog->way);
 	free(catalog->generations);
 	free(catalog->by_name);
 	free(catalog->by_ordinal);

@@ -5,6 +5,7 @@
 #include "attributes.h"
 #include "catalog.h"
 #include "log.h"
+#include "viewaccess.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,6 +7,7 @@
 #include "words.h"
 
 #include "view.h"
+#include "viewaccess.h"
 #include "viewread.h"
 
 static const struct sc_view_options casa = { .tiling = { .mode = SC_TILING_CASA } };
