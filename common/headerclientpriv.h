@@ -1,7 +1,7 @@
 /*
- * headerclientpriv.h - what headerclient.c (request, retry), headerscratch.c (its
- * files), headerrun.c (the program) and fitsclient.c (FITS headers) share, and
- * what tests need; for no one else.
+ * headerclientpriv.h - what headerclient.c (request, retry), headerdir.c (its
+ * scratch directory), headerscratch.c (the files there), headerrun.c (the program)
+ * and fitsclient.c (FITS headers) share, and what tests need; for no one else.
  */
 #ifndef SC_HEADERCLIENTPRIV_H
 #define SC_HEADERCLIENTPRIV_H
@@ -17,9 +17,11 @@ int sc_headerclient_run_within(const struct sc_header_request *request, int64_t 
 
 /* A directory of our own for one run of the program; removed with all that is in it. */
 struct sc_header_scratch {
-	char *path; /* NULL: none */
+	char *path;  /* NULL: none */
+	int lock_fd; /* the directory, locked: it is in use */
 };
 
+/* A process's first one removes what was left in the same place by processes that were killed. */
 int sc_header_scratch_make(struct sc_header_scratch *scratch, struct sc_error *err);
 void sc_header_scratch_remove(struct sc_header_scratch *scratch);
 

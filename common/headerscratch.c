@@ -1,7 +1,6 @@
 #include "headerclientpriv.h"
 #include "fitsclient.h"
 #include "ioutil.h"
-#include "log.h"
 #include "tablefile.h"
 
 #include <errno.h>
@@ -16,33 +15,6 @@
 /* An image of one pixel with its mask and logtable has 13 files; the logtable grows with the history. */
 #define SC_TEMPLATE_MAXFILES 40
 #define SC_TEMPLATE_MAXBYTES ((size_t)256 << 20)
-
-int sc_header_scratch_make(struct sc_header_scratch *scratch, struct sc_error *err)
-{
-	const char *parent = secure_getenv("TMPDIR");
-	if (!parent || !*parent)
-		parent = "/tmp";
-	sc_autofree char *path = NULL;
-	if (asprintf(&path, "%s/subcubefs-header-XXXXXX", parent) < 0) {
-		path = NULL;
-		return sc_error_errno(err, -ENOMEM, "cannot make a scratch directory");
-	}
-	if (!mkdtemp(path))
-		return sc_error_errno(err, -errno, "cannot make a scratch directory in %s", parent);
-	scratch->path = sc_steal_ptr(path);
-	return 0;
-}
-
-void sc_header_scratch_remove(struct sc_header_scratch *scratch)
-{
-	if (!scratch->path)
-		return;
-	int rc = sc_io_remove_tree(AT_FDCWD, scratch->path);
-	if (rc < 0)
-		sc_log(SC_LOG_WARNING, "%s: cannot remove: %s", scratch->path, strerror(-rc));
-	free(scratch->path);
-	scratch->path = NULL;
-}
 
 static int open_scratch(const struct sc_header_scratch *scratch, int *ret_fd, struct sc_error *err)
 {

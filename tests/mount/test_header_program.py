@@ -2,6 +2,8 @@
 
 import errno
 import os
+import signal
+import threading
 import time
 
 import pytest
@@ -16,6 +18,7 @@ case "$(cat '%(mode)s')" in
 killed) kill -KILL $$ ;;
 crashed) kill -SEGV $$ ;;
 hung) exec sleep 1000 ;;
+"hung as long as its mount lives") while kill -0 $PPID 2>/dev/null; do sleep 0.1; done; exit 1 ;;
 "deaf and chatty") exec cat /dev/zero ;;
 failed) echo 'subcubefs-header: nothing works today' >&2; exit 1 ;;
 "done without doing") exit 0 ;;
@@ -73,6 +76,56 @@ def test_a_header_program_that_is_not_there(small, mount, monkeypatch):
             os.listdir(mnt.view("cube.image"))
         assert caught.value.errno == errno.EIO
         programs.assert_message(mnt.log(), ["cube.image", "/dev/null/none"])
+
+
+def test_what_a_killed_mount_leaves_is_removed(small, mount, set_mode, tmp_path, monkeypatch, record_fault):
+    """By the next one that makes a header there; but not what another one uses, or has begun not long ago."""
+    source, _ = small
+    scratch, readers = tmp_path / "scratch", []
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setenv("SUBCUBEFS_HEADER_SECONDS", "600")
+
+    def look(mnt):
+        with pytest.raises(OSError):
+            os.listdir(mnt.view("cube.image"))
+
+    def begin(mnt, old):
+        before = set(os.listdir(scratch))
+        readers.append(threading.Thread(target=look, args=(mnt,)))
+        readers[-1].start()
+        assert programs.wait_until(lambda: len(os.listdir(scratch)) > len(before))
+        made, = set(os.listdir(scratch)) - before
+        if old:
+            os.utime(scratch / made, (time.time() - 3600, time.time() - 3600))
+        return made
+
+    def kill(mnt):
+        pid, = mnt.pids()
+        os.kill(pid, signal.SIGKILL)
+        assert programs.wait_until(lambda: not mnt.pids())
+        assert programs.run(["fusermount3", "-u", mnt.path]).returncode == 0
+
+    set_mode("hung as long as its mount lives")
+    living, old, new, other = [mount(source, "--no-cache") for _ in range(4)]
+    with living:
+        kept = {begin(living, True)}
+        with old, new:
+            begin(old, True)
+            kept.add(begin(new, False))
+            kill(old)
+            kill(new)
+        assert len(os.listdir(scratch)) == 3
+        set_mode("well")
+        with other:
+            os.listdir(other.view("cube.image"))
+            assert set(os.listdir(scratch)) == kept
+        pid, = living.pids()
+        os.kill(pid, signal.SIGTERM)
+        living.assert_gone()
+    for reader in readers:
+        reader.join()
+    record_fault("Processes", "a mount is killed while a header is made: its scratch directory goes", 1)
 
 
 LIMITS = ("as=60000000", "as=100000000", "as=200000000", "as=400000000", "nofile=16", "nofile=32", "nofile=256")
