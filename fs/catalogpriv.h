@@ -72,6 +72,9 @@ struct sc_catalog {
 	uint64_t last_ordinal, last_serial;
 	size_t ngenerations, capacity;
 	struct sc_generation **generations; /* all that have nodes, by serial */
+	struct sc_generation *unused; /* without nodes, to be freed */
+	struct sc_job sweep;          /* frees them */
+	bool sweeping;
 	struct sc_opens opens;
 	struct sc_catalog_change *first_change, **last_change;
 };
@@ -97,6 +100,7 @@ void sc_entry_advance(struct sc_entry *entry, int64_t now_ns);
 
 void sc_entry_free(struct sc_entry *entry);
 void sc_catalog_free_generation(struct sc_catalog *catalog, struct sc_generation *generation);
+void sc_catalog_free_unused(struct sc_catalog *catalog, struct sc_generation *unused);
 
 /* --- update.c; with the lock --- */
 

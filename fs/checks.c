@@ -25,8 +25,6 @@ static int get_attributes(const struct sc_service *service, fuse_ino_t id, struc
 	int rc;
 	if (sc_status_owns(id))
 		return sc_status_getattr(service->status, id, ret_node);
-	if (sc_status_owns(id))
-		return sc_status_getattr(service->status, id, ret_node);
 	sem_init(&patient.woken, 0, 0);
 	while ((rc = sc_catalog_getattr(service->catalog, id, &patient.waiter, ret_node)) == SC_CATALOG_WAIT) {
 		while (sem_wait(&patient.woken) < 0 && errno == EINTR)

@@ -100,21 +100,21 @@ void sc_entry_advance(struct sc_entry *entry, int64_t now_ns)
 	entry->current->entry = entry;
 }
 
-/* Only of what is replaced and not open; the views are forgotten and freed without the lock. */
-static size_t take_unused(struct sc_catalog *catalog, int64_t now_ns, size_t max, struct sc_generation **ret_unused)
+/* What is replaced and not open has no nodes any more. */
+static void take_unused(struct sc_catalog *catalog, int64_t now_ns)
 {
-	size_t kept = 0, count = 0;
+	size_t kept = 0;
 	for (size_t i = 0; i < catalog->ngenerations; i++) {
 		struct sc_generation *generation = catalog->generations[i];
-		bool unused = !generation->entry && generation->references == 0 &&
-			      now_ns - generation->replaced_ns >= catalog->grace_ns;
-		if (unused && count < max)
-			ret_unused[count++] = generation;
-		else
+		if (!generation->entry && generation->references == 0 &&
+		    now_ns - generation->replaced_ns >= catalog->grace_ns) {
+			generation->next_unused = catalog->unused;
+			catalog->unused = generation;
+		} else {
 			catalog->generations[kept++] = generation;
+		}
 	}
 	catalog->ngenerations = kept;
-	return count;
 }
 
 void sc_catalog_free_generation(struct sc_catalog *catalog, struct sc_generation *generation)
@@ -124,17 +124,30 @@ void sc_catalog_free_generation(struct sc_catalog *catalog, struct sc_generation
 	sc_generation_free(generation);
 }
 
-static void drop_unused(struct sc_catalog *catalog)
+void sc_catalog_free_unused(struct sc_catalog *catalog, struct sc_generation *unused)
 {
-	struct sc_generation *unused[64];
-	size_t count;
-	do {
-		pthread_mutex_lock(&catalog->lock);
-		count = take_unused(catalog, sc_catalog_now_ns(), SC_COUNT_OF(unused), unused);
-		pthread_mutex_unlock(&catalog->lock);
-		for (size_t i = 0; i < count; i++)
-			sc_catalog_free_generation(catalog, unused[i]);
-	} while (count == SC_COUNT_OF(unused));
+	while (unused) {
+		struct sc_generation *next = unused->next_unused;
+		sc_catalog_free_generation(catalog, unused);
+		unused = next;
+	}
+}
+
+static struct sc_generation *next_unused(struct sc_catalog *catalog)
+{
+	pthread_mutex_lock(&catalog->lock);
+	struct sc_generation *unused = sc_steal_ptr(catalog->unused);
+	catalog->sweeping = unused != NULL;
+	pthread_mutex_unlock(&catalog->lock);
+	return unused;
+}
+
+static void run_sweep(struct sc_job *job)
+{
+	struct sc_catalog *catalog = (struct sc_catalog *)((char *)job - offsetof(struct sc_catalog, sweep));
+	struct sc_generation *unused;
+	while ((unused = next_unused(catalog)))
+		sc_catalog_free_unused(catalog, unused);
 }
 
 struct sc_catalog_change *sc_catalog_advance(struct sc_catalog *catalog, bool *ret_pending)
@@ -147,8 +160,15 @@ struct sc_catalog_change *sc_catalog_advance(struct sc_catalog *catalog, bool *r
 	}
 	struct sc_catalog_change *changes = sc_steal_ptr(catalog->first_change);
 	catalog->last_change = &catalog->first_change;
+	take_unused(catalog, sc_catalog_now_ns());
+	bool start = catalog->unused && !catalog->sweeping && !catalog->stopping;
+	catalog->sweeping |= start;
 	pthread_mutex_unlock(&catalog->lock);
-	drop_unused(catalog);
+	/* A read ahead that hangs may have to be waited for, and that is nothing for the caller. */
+	if (start) {
+		catalog->sweep.run = run_sweep;
+		sc_builder_add(catalog->builder, &catalog->sweep);
+	}
 	return changes;
 }
 

@@ -47,6 +47,7 @@ struct sc_generation {
 	size_t nopen;                  /* open files and directories */
 	int64_t opened_ns;             /* last open of a file */
 	int64_t replaced_ns;
+	struct sc_generation *next_unused; /* the catalog's own */
 };
 
 /* With one reference. NULL: out of memory. */

@@ -286,7 +286,9 @@ static void forget_view(void *reader, const struct sc_view *view)
 static bool stop_serving(const struct program *program)
 {
 	const struct sc_service *service = &program->service;
+	/* Before it ended, the thread that looks at the source may have started one more job. */
 	return sc_catalog_stop(service->catalog, PATIENCE_MS) && sc_refresh_stop(program->refresh, PATIENCE_MS) &&
+	       sc_catalog_stop(service->catalog, PATIENCE_MS) &&
 	       (!service->reader || sc_reader_stop(service->reader, PATIENCE_MS));
 }
 

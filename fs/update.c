@@ -305,6 +305,7 @@ void sc_catalog_free(struct sc_catalog *catalog)
 	}
 	for (size_t i = 0; i < catalog->ngenerations; i++)
 		sc_catalog_free_generation(catalog, catalog->generations[i]);
+	sc_catalog_free_unused(catalog, catalog->unused);
 	while (catalog->first_change) {
 		struct sc_catalog_change *change = catalog->first_change;
 		catalog->first_change = change->next;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -611,6 +612,42 @@ static void a_name_waits_while_its_files_are_opened(void **state)
 	assert_true(look_up(catalog, SC_CATALOG_ROOT, "cube.image").id > id);
 }
 
+static void forget_when_told(void *semaphore, const struct sc_view *view)
+{
+	(void)view;
+	sem_wait(semaphore);
+}
+
+/* As where a read ahead hangs: the source is looked at, and names go over, all the same. */
+static void what_cannot_be_freed_yet_holds_up_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sc_catalog *catalog = fixture->catalog;
+	sem_t may_forget;
+	sem_init(&may_forget, 0, 0);
+	sc_catalog_set_forget(catalog, forget_when_told, &may_forget);
+	uint64_t id = look_up(catalog, SC_CATALOG_ROOT, "cube.image").id;
+	for (int i = 1; i <= 3; i++) {
+		uint64_t last = id;
+		bool pending;
+		unsigned changes = 0;
+		look_up(catalog, id, "table.dat");
+		change_part(fixture, i);
+		for (; id == last; id = look_up(catalog, SC_CATALOG_ROOT, "cube.image").id) {
+			sc_catalog_check(catalog, 10);
+			advance(catalog, &changes, &pending);
+		}
+		struct sc_catalog_node node;
+		advance(catalog, &changes, &pending);
+		assert_int_equal(catalog_getattr(catalog, last, &node), -ESTALE);
+	}
+	for (int i = 0; i < 4; i++)
+		sem_post(&may_forget);
+	assert_true(sc_catalog_stop(catalog, 10000));
+	sc_catalog_set_forget(catalog, NULL, NULL);
+	sem_destroy(&may_forget);
+}
+
 /* As without memory: nobody waits for ever for what cannot be found out. */
 static void parts_that_cannot_be_looked_at_are_an_error(void **state)
 {
@@ -641,6 +678,7 @@ int main(void)
 		CATALOG_TEST(unknown_numbers_are_stale),
 		CHANGING_TEST(a_thousand_generations),
 		CHANGING_TEST(a_name_waits_while_its_files_are_opened),
+		CHANGING_TEST(what_cannot_be_freed_yet_holds_up_nothing),
 		CHANGING_TEST(parts_that_cannot_be_looked_at_are_an_error),
 		cmocka_unit_test(times_before_1970_are_times),
 	};
