@@ -243,6 +243,16 @@ def test_completed_values_are_accepted(small, completion_environment, program):
             assert done.returncode in (0, 1), "%s=%s: %s" % (option, value, done.stderr)
 
 
+def test_bash_and_zsh_offer_the_same_values(completion_environment):
+    offered = {option: words.split() for option, words in re.findall(r"'\*(--[a-z-]+)=\*:\w+:\(([^)]*)\)'", text_of(ZSH))}
+    values = {o for p in PROGRAMS for o in helped_options(p) if o.startswith("--") and o != "--log" and
+              bash_completes(completion_environment, p, o, "=", "") and not bash_completes(completion_environment, p, o, "=", "ru")}
+    assert values and set(offered) == values
+    for program in PROGRAMS:
+        for option in set(offered) & helped_options(program):
+            assert bash_completes(completion_environment, program, option, "=", "") == offered[option], option
+
+
 ZPTY = r"""
 zmodload zsh/zpty
 zpty z zsh -f -i
