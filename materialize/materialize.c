@@ -1,7 +1,6 @@
 #include "materialize.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "events.h"
 #include "image.h"
 #include "input.h"
+#include "jobs.h"
 #include "locking.h"
 #include "log.h"
 #include "plan.h"
@@ -28,8 +28,6 @@
 /* Each image keeps some files open; far fewer than this. */
 #define WANTED_FILES 16384
 
-#define MOST_DEFAULT_JOBS 8
-
 struct run {
 	const struct sc_options *options;
 	struct sc_input input;
@@ -42,31 +40,6 @@ struct run {
 	struct sc_progress_item *items; /* of the images */
 	bool comparing; /* not copying: in children too */
 };
-
-/* What a child works with. */
-struct worker {
-	struct sc_copier copier;
-	struct sc_pool *pool;
-};
-
-/* How many processors this process may use: fewer than the machine's in a batch job. */
-static unsigned processors(void)
-{
-	cpu_set_t set;
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		return (unsigned)CPU_COUNT(&set);
-	long online = sysconf(_SC_NPROCESSORS_ONLN);
-	return online > 0 ? (unsigned)online : 1;
-}
-
-/* One process copies some GB a second: more than a few only stand in each other's way to one file. */
-static unsigned worker_count(const struct sc_options *options)
-{
-	unsigned count = processors();
-	if (options->njobs)
-		return options->njobs;
-	return count < MOST_DEFAULT_JOBS ? count : MOST_DEFAULT_JOBS;
-}
 
 static void raise_file_limit(void)
 {
@@ -117,7 +90,7 @@ static enum sc_status build_views(struct run *run)
 	struct sc_view_options options = run->options->view;
 	if (!run->options->no_cache && !options.keep_miscinfo)
 		options.cache = sc_viewcache_open(run->options->cache_dir);
-	int rc = sc_views_build(&run->input, &options, run->options->njobs ? run->options->njobs : processors(),
+	int rc = sc_views_build(&run->input, &options, run->options->njobs ? run->options->njobs : sc_jobs_processors(),
 				&run->views, &err);
 	sc_viewcache_close(options.cache);
 	if (rc < 0) {
@@ -171,44 +144,27 @@ static void create_images(struct run *run)
 	}
 }
 
-static int advance(void *context, unsigned output, uint64_t bytes)
-{
-	return sc_pool_advance(context, output, bytes);
-}
-
 static void *worker_start(void *context, struct sc_pool *pool, struct sc_error *err)
 {
 	const struct run *run = context;
-	struct worker *worker = calloc(1, sizeof(*worker));
-	if (!worker) {
-		sc_error_errno(err, -ENOMEM, "cannot start a copying process");
-		return NULL;
-	}
-	if (sc_copier_init(&worker->copier, run->options->memory_bytes, run->options->reflink, err) < 0) {
-		free(worker);
-		return NULL;
-	}
-	worker->pool = pool;
-	worker->copier.advance = advance;
-	worker->copier.context = pool;
-	return worker;
+	return sc_jobs_start(run->options, pool, err);
 }
 
-static int worker_run(void *context, void *worker_pointer, const struct sc_plan_task *task, struct sc_error *err)
+static int worker_run(void *context, void *worker, const struct sc_plan_task *task, struct sc_error *err)
 {
 	const struct run *run = context;
-	struct worker *worker = worker_pointer;
-	worker->copier.compare = run->comparing;
-	return sc_image_run_task(&run->images[task->output], &worker->copier, task, err);
+	struct sc_copier *copier = worker;
+	copier->compare = run->comparing;
+	return sc_image_run_task(&run->images[task->output], copier, task, err);
 }
 
-static int worker_complete(void *context, void *worker_pointer, unsigned output, struct sc_error *err)
+static int worker_complete(void *context, void *worker, unsigned output, struct sc_error *err)
 {
 	const struct run *run = context;
-	struct worker *worker = worker_pointer;
+	const struct sc_copier *copier = worker;
 	const struct sc_image *image = &run->images[output];
 	/* Its files are not needed any more; syncing needs some descriptors. */
-	sc_reader_forget(worker->copier.reader, image->view);
+	sc_reader_forget(copier->reader, image->view);
 	return run->comparing ? sc_image_compare(image, err) : sc_image_complete(image, err);
 }
 
@@ -272,7 +228,7 @@ static int run_tasks(struct run *run)
 {
 	struct sc_error err = { 0 };
 	sc_autofree const struct sc_view **views = calloc(run->nimages, sizeof(*views));
-	unsigned nworkers = worker_count(run->options);
+	unsigned nworkers = sc_jobs_count(run->options);
 	int rc = 0;
 	for (size_t i = 0; views && i < run->nimages; i++)
 		views[i] = sc_image_is_pending(&run->images[i]) ? run->images[i].view : NULL;
