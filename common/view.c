@@ -216,6 +216,13 @@ static int make_tables(struct sc_view *view, const struct sc_header *header, con
 	return rc;
 }
 
+static int make_arrays(struct sc_view *view, struct sc_error *err)
+{
+	static const struct sc_viewtables tables = { .pixels_file = SC_VIEW_PIXELS, .mask_file = SC_VIEW_MASK };
+	struct sc_template none = { 0 };
+	return make_tree(view, &none, &tables, err);
+}
+
 static int build_by(struct sc_headerclient *client, struct sc_view *view, const struct sc_product *product,
 		    const struct sc_view_options *options, struct sc_error *err)
 {
@@ -225,7 +232,7 @@ static int build_by(struct sc_headerclient *client, struct sc_view *view, const 
 		return rc;
 	rc = choose_tiles(view, &options->tiling, err);
 	if (rc == 0)
-		rc = make_tables(view, &header, options, client, err);
+		rc = options->arrays_only ? make_arrays(view, err) : make_tables(view, &header, options, client, err);
 	if (rc == 0 && options->keep_miscinfo)
 		view->miscinfo = sc_steal_ptr(header.miscinfo);
 	sc_header_clear(&header);
@@ -236,7 +243,7 @@ static int build_by(struct sc_headerclient *client, struct sc_view *view, const 
 static int read_and_build(struct sc_view *view, const struct sc_product *product, const struct sc_view_options *options,
 			  struct sc_error *err)
 {
-	struct sc_headerclient *client = sc_headerclient_start();
+	struct sc_headerclient *client = options->arrays_only ? NULL : sc_headerclient_start();
 	int rc = build_by(client, view, product, options, err);
 	sc_headerclient_free(client);
 	return rc;
@@ -294,7 +301,7 @@ static int build_from_parts(struct sc_view *view, const struct sc_product *produ
 	size_t key_size;
 	struct timespec started;
 	/* What writes catalogs needs the miscinfo as a record, which is not kept. */
-	if (!options->cache || options->keep_miscinfo ||
+	if (!options->cache || options->keep_miscinfo || options->arrays_only ||
 	    sc_viewcodec_key(view->source, product, options, &key, &key_size) < 0)
 		return read_and_build(view, product, options, err);
 	if (take_kept(view, product, options, key, key_size))

@@ -31,6 +31,10 @@ enum sc_node_kind {
 
 #define SC_VIEW_MAXNODES 48
 
+/* Of a view that is only arrays. */
+#define SC_VIEW_PIXELS "pixels"
+#define SC_VIEW_MASK "mask"
+
 struct sc_viewcache;
 
 struct sc_node {
@@ -88,6 +92,7 @@ struct sc_view_options {
 	int64_t nchan;      /* channels of the complete cube; 0: not given */
 	bool reorder;       /* by world coordinate instead of number */
 	bool all_history;   /* all parts' rows, not the first one's only */
+	bool arrays_only;   /* no tables: the view is two files, SC_VIEW_PIXELS and SC_VIEW_MASK. Never from the cache */
 	bool keep_miscinfo; /* in the view, for whoever writes a catalog; a long cube's is large. Never from the cache */
 	/* Which parts sc_settle_look leaves out of the product: building a view takes what it is given. */
 	struct sc_settle_options settle;

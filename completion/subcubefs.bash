@@ -11,6 +11,7 @@ _subcubefs_values() {
 	--tiling) printf '%s\n' auto casa keep ;;
 	--reflink | --progress) printf '%s\n' auto always never ;;
 	--log) printf '%s\n' syslog stderr ;;
+	--follow) printf '%s\n' stdin ;;
 	esac
 }
 
@@ -44,6 +45,12 @@ _subcubefs() {
 		COMPREPLY=($(compgen -W "$(_subcubefs_values "$option")" -- "$cur"; compgen -f -- "$cur"))
 		compopt -o filenames
 		return
+		;;
+	--follow) # its value is optional
+		if [[ ${COMP_WORDS[COMP_CWORD]} == = || ${COMP_WORDS[COMP_CWORD - 1]} == = ]]; then
+			COMPREPLY=($(compgen -W "$(_subcubefs_values "$option")" -- "$cur"))
+			return
+		fi
 		;;
 	--missing | --history | --miscinfo | --axis | --mode | -m | --tiling | --reflink | --progress)
 		COMPREPLY=($(compgen -W "$(_subcubefs_values "$option")" -- "$cur"))

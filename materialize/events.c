@@ -47,6 +47,21 @@ void sc_events_start(const struct sc_image *images, size_t nimages)
 	write_line(json_pack("{s:s, s:I, s:o}", "event", "start", "bytes", (json_int_t)bytes, "images", list));
 }
 
+void sc_events_follow(double seconds, uint64_t nparts, struct sc_followed *const *images, size_t nimages)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; list && i < nimages; i++) {
+		const struct sc_followed *image = images[i];
+		if (!image->is_seen)
+			continue;
+		json_array_append_new(list, json_pack("{s:o, s:o, s:I, s:I, s:I}", "path", sc_jsontext(image->path), "extension",
+						      sc_jsontext(image->ext), "parts_expected", (json_int_t)nparts,
+						      "parts_settled", (json_int_t)image->nsettled, "parts_copied",
+						      (json_int_t)image->ncopied));
+	}
+	write_line(json_pack("{s:s, s:f, s:o}", "event", "follow", "seconds", seconds, "images", list));
+}
+
 void sc_events_progress(const char *phase, double seconds, double rate, const struct sc_progress_item *items,
 			size_t nitems)
 {

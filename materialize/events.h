@@ -1,6 +1,9 @@
 /*
  * events.h - a run with --json: one JSON object a line on standard output. Keys stay as they are; more may come.
  *
+ *   { "event": "follow", "seconds": 1.5,                               with --follow, before the start, when a number changes
+ *     "images": [ { "path": "run/cube.image", "extension": ".image",
+ *                   "parts_expected": 64, "parts_settled": 7, "parts_copied": 5 }, ... ] }
  *   { "event": "start", "bytes": 2097152000,
  *     "images": [ { "path": "run/cube.image", "extension": ".image", "bytes": 1048576000 }, ... ] }
  *   { "event": "progress", "phase": "copying",                        or "comparing"; some times a second
@@ -19,8 +22,12 @@
 #ifndef SC_EVENTS_H
 #define SC_EVENTS_H
 
+#include "followed.h"
 #include "image.h"
 #include "progress.h"
+
+/* Of those images that are there. */
+void sc_events_follow(double seconds, uint64_t nparts, struct sc_followed *const *images, size_t nimages);
 
 void sc_events_start(const struct sc_image *images, size_t nimages);
 

@@ -65,7 +65,8 @@ uint64_t sc_image_bytes_needed(const struct sc_image *image)
 		if (is_cloned(&image->view->nodes[i]))
 			bytes -= image->view->nodes[i].size_bytes;
 	}
-	return bytes;
+	uint64_t copied = image->copied ? sc_copied_bytes(image->copied, image->view) : 0;
+	return bytes > copied ? bytes - copied : 0;
 }
 
 char *sc_image_base(const struct sc_image *image)
@@ -119,7 +120,7 @@ int sc_image_create(struct sc_image *image, struct sc_error *err)
 		return rc;
 	if (mode_of(image) != SC_MODE_PAGED)
 		return create_virtual(image, err);
-	rc = sc_write_create(image->view, image->output.image_fd, image->path, image->options->reflink,
+	rc = sc_write_create(image->view, image->output.image_fd, image->path, image->copied, image->options->reflink,
 			     &image->write, err);
 	image->is_created = rc == 0;
 	return rc;

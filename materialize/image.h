@@ -24,6 +24,7 @@ struct sc_image {
 	struct sc_settle_memory *seen; /* of the parts, when they were waited for */
 	const struct sc_view *view; /* NULL: could not be built */
 	struct sc_output output;
+	struct sc_copied *copied; /* what was copied while parts were not finished; NULL: nothing. Not owned */
 	bool is_opened; /* output */
 	int part_fd;    /* the parts' lock, or -1 */
 	struct sc_write write;
@@ -33,6 +34,7 @@ struct sc_image {
 	bool is_made;             /* under its final name */
 	struct sc_error error;    /* why it is not */
 	uint64_t array_bytes;     /* what is copied */
+	uint64_t copied_bytes;    /* of these, what was before */
 };
 
 /* Sets the view and what follows from it. */

@@ -62,6 +62,10 @@ static enum sc_status resolve_view(const struct sc_options *options, const char 
 			     options->output ? "--ext has no meaning" : "name the output with -o");
 		return SC_STATUS_USAGE;
 	}
+	if (options->follow != SC_FOLLOW_OFF) {
+		sc_error_set(err, -EINVAL, "--follow: %s is one image of a mount: name DIR/BASE of the subcubes", path);
+		return SC_STATUS_USAGE;
+	}
 	/* "." and links have a name of their own. */
 	sc_autofree char *real = realpath(path, NULL);
 	const char *name = real ? last_component(real) : "", *base = last_component(family->base);
@@ -166,7 +170,7 @@ static enum sc_status check_extensions(const struct sc_options *options, const s
 			     is_directory(options->base) ? options->base : input->source.path);
 		return SC_STATUS_NOT_FOUND;
 	}
-	if (absent) {
+	if (absent && options->follow == SC_FOLLOW_OFF) {
 		sc_error_set(err, -EINVAL, "there are no subcubes %s.subcube.N%s", options->base, absent);
 		return SC_STATUS_USAGE;
 	}

@@ -8,6 +8,7 @@
 
 #include "dryrun.h"
 #include "events.h"
+#include "follow.h"
 #include "image.h"
 #include "input.h"
 #include "jobs.h"
@@ -32,6 +33,7 @@ struct run {
 	const struct sc_options *options;
 	struct sc_input input;
 	struct sc_settling settling;
+	struct sc_follow *follow; /* NULL: the parts were all there */
 	struct sc_views views;
 	struct sc_plan plan;
 	struct sc_progress progress;
@@ -71,6 +73,10 @@ static enum sc_status open_outputs(struct run *run)
 		image->product = run->input.images[i].product;
 		image->seen = run->settling.memories ? &run->settling.memories[i] : NULL;
 		image->ext = image->product->ext;
+		if (run->follow) {
+			sc_follow_hand_over(run->follow, image);
+			continue;
+		}
 		int rc = sc_output_open(image->path, run->options->overwrite, &image->output, &err);
 		image->is_opened = rc == 0;
 		if (rc < 0) {
@@ -82,6 +88,16 @@ static enum sc_status open_outputs(struct run *run)
 			break;
 	}
 	return status;
+}
+
+/* What is written over is forgotten on disk before; where that cannot be, nothing is taken for copied. */
+static void match_copied(struct sc_image *image)
+{
+	if (!image->copied || !image->view)
+		return;
+	int rc = sc_copied_match(image->copied, image->view, true);
+	if (rc < 0 || (rc > 0 && sc_copied_save(image->copied, image->path, NULL) < 0))
+		image->copied = NULL;
 }
 
 static enum sc_status build_views(struct run *run)
@@ -100,9 +116,12 @@ static enum sc_status build_views(struct run *run)
 	sc_views_warn(&run->views);
 	for (size_t i = 0; i < run->nimages; i++) {
 		struct sc_image *image = &run->images[i];
+		if (image->error.code)
+			continue;
 		image->error = run->views.errors[i];
 		if (run->views.views[i])
 			sc_image_set_view(image, run->views.views[i]);
+		match_copied(image);
 		if (image->view && run->options->remove_parts && sc_remove_check(image, &err) < 0) {
 			sc_log(SC_LOG_ERROR, "%s", err.text);
 			return SC_STATUS_USAGE;
@@ -211,7 +230,7 @@ static void draw(void *context, const struct sc_pool *pool)
 	for (size_t i = 0; i < run->nimages; i++) {
 		const struct sc_image *image = &run->images[i];
 		/* Small files of a part are copied, but not counted. */
-		uint64_t bytes = sc_pool_bytes_done(pool, (unsigned)i);
+		uint64_t bytes = sc_pool_bytes_done(pool, (unsigned)i) + (run->comparing ? 0 : image->copied_bytes);
 		run->items[i] = (struct sc_progress_item){
 			.path = image->path,
 			.done_bytes = bytes < image->array_bytes ? bytes : image->array_bytes,
@@ -223,6 +242,28 @@ static void draw(void *context, const struct sc_pool *pool)
 	sc_progress_update(&run->progress, run->comparing ? "comparing" : "copying", run->items, run->nimages);
 }
 
+/* What is left of images that are copied in part. */
+static int plan_rest(struct run *run, unsigned nworkers)
+{
+	for (size_t i = 0; i < run->nimages; i++) {
+		struct sc_image *image = &run->images[i];
+		uint64_t bytes;
+		if (!image->copied || !sc_image_is_pending(image))
+			continue;
+		if (sc_copied_plan_rest(image->copied, image->view, (unsigned)i,
+					sc_plan_task_bytes(image->array_bytes, nworkers), run->options->memory_bytes,
+					&run->plan, &bytes) < 0)
+			return -ENOMEM;
+		image->copied_bytes = image->array_bytes > bytes ? image->array_bytes - bytes : 0;
+	}
+	return 0;
+}
+
+static bool is_in_part(const struct run *run, const struct sc_image *image)
+{
+	return image->copied && !run->comparing;
+}
+
 /* Does the tasks of all images that are pending; returns a signal that asked to stop, or 0. */
 static int run_tasks(struct run *run)
 {
@@ -231,11 +272,14 @@ static int run_tasks(struct run *run)
 	unsigned nworkers = sc_jobs_count(run->options);
 	int rc = 0;
 	for (size_t i = 0; views && i < run->nimages; i++)
-		views[i] = sc_image_is_pending(&run->images[i]) ? run->images[i].view : NULL;
+		views[i] = sc_image_is_pending(&run->images[i]) && !is_in_part(run, &run->images[i])
+				   ? run->images[i].view
+				   : NULL;
 	sc_plan_clear(&run->plan);
 	if (!views ||
 	    sc_plan_make(views, run->nimages, run->options->mode != SC_MODE_PAGED, nworkers, run->options->memory_bytes,
-			 &run->plan, &err) < 0)
+			 &run->plan, &err) < 0 ||
+	    (!run->comparing && plan_rest(run, nworkers) < 0))
 		rc = sc_error_errno(&err, -ENOMEM, "cannot plan the work");
 	if (rc == 0) {
 		struct sc_pool_work work = { .plan = &run->plan,
@@ -339,10 +383,18 @@ static int summarize(struct run *run)
 	return run->options->remove_parts ? remove_parts(run) : SC_STATUS_DONE;
 }
 
-static int report_signal(int number)
+static int report_signal(const struct run *run, int number)
 {
-	sc_log(SC_LOG_ERROR, "stopped by signal %d (%s): what was not complete is removed", number, strsignal(number));
+	sc_log(SC_LOG_ERROR, "stopped by signal %d (%s): what was not complete is %s", number, strsignal(number),
+	       run->follow ? "kept, and the same command goes on with it" : "removed");
 	return 128 + number;
+}
+
+/* What was copied while parts were not finished is for the next run when this one is stopped, not when it fails. */
+static void keep_copied(struct run *run, bool keep)
+{
+	for (size_t i = 0; i < run->nimages; i++)
+		run->images[i].output.keeps_copied = keep && run->images[i].copied;
 }
 
 /* From the first file that is written to the end. */
@@ -352,6 +404,7 @@ static int write_images(struct run *run)
 	raise_file_limit();
 	int number = 0, status = lock_outputs(run, &number);
 	if (status == SC_STATUS_DONE) {
+		keep_copied(run, false);
 		sc_space_check(run->images, run->nimages);
 		create_images(run);
 		if (run->options->json)
@@ -363,10 +416,11 @@ static int write_images(struct run *run)
 				     ? copy_images(run)
 				     : finish_images(run);
 	}
+	keep_copied(run, number || status != SC_STATUS_DONE);
 	discard_all(run);
 	if (number) {
 		clear_removals(run);
-		return report_signal(number);
+		return report_signal(run, number);
 	}
 	status = status == SC_STATUS_DONE ? summarize(run) : status;
 	clear_removals(run);
@@ -381,7 +435,9 @@ static int find_input(struct run *run)
 		sc_log(SC_LOG_ERROR, "%s", err.text);
 		return SC_STATUS_USAGE;
 	}
-	enum sc_status status = sc_settling_find(options, &run->settling, &run->input, &err);
+	int status = options->follow != SC_FOLLOW_OFF
+			 ? sc_follow_run(options, &run->progress, &run->input, &run->follow, &err)
+			 : (int)sc_settling_find(options, &run->settling, &run->input, &err);
 	/* These words are looked for by callers, so nothing is put in front of them. */
 	if (status == SC_STATUS_NOT_FOUND)
 		fprintf(stderr, "%s\n", err.text);
@@ -422,6 +478,7 @@ static int attempt(const struct sc_options *options)
 	sc_views_clear(&run.views);
 	sc_input_clear(&run.input);
 	sc_settling_clear(&run.settling);
+	sc_follow_free(run.follow);
 	return status;
 }
 

@@ -16,6 +16,7 @@ enum {
 	KEY_OVERWRITE,
 	KEY_VERIFY,
 	KEY_WAIT,
+	KEY_FOLLOW,
 	KEY_PATTERN,
 	KEY_IMAGES,
 	KEY_FOLLOW_LINKS,
@@ -112,6 +113,11 @@ static const struct argp_option option_list[] = {
 	{ "wait", KEY_WAIT, NULL, 0,
 	  "Wait for subcubes that are still being written, and for another subcube-materialize that is at work on the "
 	  "same output or subcubes, as long as it takes",
+	  4 },
+	{ "follow", KEY_FOLLOW, "stdin", OPTION_ARG_OPTIONAL,
+	  "Beside an imaging run: copy each subcube as soon as it is finished (--settle, --ready-file; with =stdin: when its "
+	  "number comes on standard input), and end when --nparts of each extension are (mode paged); stopped, the same "
+	  "command goes on with it",
 	  4 },
 	{ "progress", KEY_PROGRESS, "WHEN", 0,
 	  "Lines that move: on a terminal, else a line now and then (auto, the default), always, or never", 4 },
@@ -350,6 +356,20 @@ static bool parse_telling(int key, const char *argument, struct parsing *parsing
 	}
 }
 
+static void check_follow(const struct parsing *parsing, const struct argp_state *state)
+{
+	const struct sc_options *options = &parsing->options;
+	const struct sc_settle_options *settle = &options->view.settle;
+	if (options->action != SC_ACTION_MAKE || options->dry_run || parsing->is_list)
+		reject(state, "--follow goes with BASE, and neither with --images, --list, --dry-run, --resume nor --undo");
+	if (options->mode != SC_MODE_PAGED)
+		reject(state, "--follow: a virtual image has no pixels to copy ahead, make it when the imager has ended");
+	if (options->view.nparts == 0)
+		reject(state, "--follow: how many subcubes there will be is told by --nparts");
+	if (options->follow == SC_FOLLOW_SETTLED && settle->quiet_ns == 0 && !settle->ready_file)
+		reject(state, "--follow: with --settle=0 unfinished subcubes would be taken for finished ones");
+}
+
 /* What is only known once all was read. */
 static void check_options(struct parsing *parsing, struct argp_state *state)
 {
@@ -377,6 +397,8 @@ static void check_options(struct parsing *parsing, struct argp_state *state)
 		reject(state, "--dry-run: --list, --resume and --undo have no plan to tell");
 	if (options->json && (options->action == SC_ACTION_RESUME || options->action == SC_ACTION_UNDO))
 		reject(state, "--json: --resume and --undo tell nothing in JSON");
+	if (options->follow != SC_FOLLOW_OFF)
+		check_follow(parsing, state);
 	/* Else the only argument is BASE. */
 	options->base = options->listed[0];
 	if (!parsing->is_list) {
@@ -441,6 +463,11 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_WAIT:
 		options->wait = true;
+		return 0;
+	case KEY_FOLLOW:
+		if (argument && strcmp(argument, "stdin") != 0)
+			reject(state, "--follow: expected nothing or stdin, not '%s'", argument);
+		options->follow = argument ? SC_FOLLOW_STDIN : SC_FOLLOW_SETTLED;
 		return 0;
 	case KEY_PATTERN:
 		if (sc_pattern_parse(argument, &options->pattern, &err) < 0)

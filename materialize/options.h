@@ -26,6 +26,13 @@ enum sc_mode {
 	SC_MODE_MOVEVIRTUAL, /* a catalog of the parts, moved into it */
 };
 
+/* What tells that a part is finished, while the imager is at work. */
+enum sc_follow_mode {
+	SC_FOLLOW_OFF,     /* it is not */
+	SC_FOLLOW_SETTLED, /* settle.h */
+	SC_FOLLOW_STDIN,   /* its number on standard input */
+};
+
 enum sc_action { SC_ACTION_MAKE, SC_ACTION_RESUME, SC_ACTION_UNDO, SC_ACTION_LIST };
 
 /* What each job may hold of pixels. */
@@ -60,6 +67,7 @@ struct sc_options {
 	bool wait;                 /* for others that work on the same, and for parts to be finished */
 	bool overwrite, quiet, no_cache, follow_links;
 	bool dry_run;
+	enum sc_follow_mode follow; /* with view.nparts */
 	enum sc_progress_when progress;
 	bool json; /* what is told on standard output is for programs */
 	const char *cache_dir; /* NULL: the user's */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "copied.h"
 #include "ioutil.h"
 #include "replace.h"
 
@@ -192,7 +193,7 @@ static int lock_within(struct sc_output *output, unsigned wait_ms, struct sc_err
 
 int sc_output_lock(struct sc_output *output, struct sc_error *err)
 {
-	return lock_within(output, LOCK_WAIT_MS, err);
+	return output->lock_fd >= 0 ? 0 : lock_within(output, LOCK_WAIT_MS, err);
 }
 
 int sc_output_try_lock(struct sc_output *output, struct sc_error *err)
@@ -205,8 +206,8 @@ static int empty_work_directory(const struct sc_output *output)
 {
 	/* The journal behind the old image: see sc_replace_repair. */
 	static const char *const names[] = { SC_REPLACE_OLD, SC_REPLACE_IMAGE, SC_REPLACE_JOURNAL,
-					     SC_OUTPUT_REMOVAL ".part" };
-	for (size_t i = 0; i < SC_COUNT_OF(names); i++) {
+					     SC_OUTPUT_REMOVAL ".part", SC_COPIED_DIRECTORY };
+	for (size_t i = 0; i < SC_COUNT_OF(names) - output->keeps_copied; i++) {
 		int rc = sc_io_remove_tree(output->work_fd, names[i]);
 		if (rc < 0)
 			return rc;
@@ -287,7 +288,7 @@ int sc_output_sync(const struct sc_output *output, struct sc_error *err)
 static void remove_work_directory(struct sc_output *output)
 {
 	/* Whatever cannot be removed is left to the next run, together with the lock file. */
-	if (empty_work_directory(output) < 0)
+	if (empty_work_directory(output) < 0 || faccessat(output->work_fd, SC_COPIED_DIRECTORY, F_OK, 0) == 0)
 		return;
 	unlinkat(output->work_fd, LOCK_NAME, 0);
 	unlinkat(output->parent_fd, output->work_name, AT_REMOVEDIR);
@@ -296,6 +297,11 @@ static void remove_work_directory(struct sc_output *output)
 int sc_output_publish(struct sc_output *output, struct sc_error *err)
 {
 	struct sc_replace replace = replace_of(output);
+	/* What was copied is in the image now, and must not be written to any more. */
+	output->keeps_copied = false;
+	int rc = sc_io_remove_tree(output->work_fd, SC_COPIED_DIRECTORY);
+	if (rc < 0)
+		return sc_error_errno(err, rc, "%s: cannot empty its work directory", output->path);
 	return sc_replace_commit(&replace, output->overwrite, err);
 }
 

@@ -9,6 +9,7 @@
  *       image/    becomes NAME
  *       journal   replace.h: NAME is being replaced in two steps
  *       old/      replace.h: what NAME was
+ *       follow/   copied.h: what is copied already while parts are not finished; left by one that was stopped, for --follow
  *       removal   remove.h: NAME is complete, and its parts are being removed
  *
  * The lock belongs to the open file, so forked children hold it too: the work
@@ -36,6 +37,7 @@ struct sc_output {
 	char *work_name;   /* ".NAME.subcube-materialize" */
 	char *parent_path; /* real, absolute path of the directory that NAME is in */
 	bool overwrite;
+	bool keeps_copied;    /* follow/ is not cleared */
 	int parent_fd;        /* directory that NAME is in */
 	int work_fd, lock_fd; /* once locked, else -1 */
 	int image_fd;         /* once created, else -1 */
@@ -51,7 +53,7 @@ int sc_output_open(const char *path, bool overwrite, struct sc_output *ret_outpu
 /* The same for a NAME that is there to be changed in place (move.h): what it is is not looked at. */
 int sc_output_open_existing(const char *path, struct sc_output *ret_output, struct sc_error *err);
 
-/* Makes and locks the work directory. -EBUSY: another process works on this output. */
+/* Makes and locks the work directory, unless it is locked already. -EBUSY: another process works on this output. */
 int sc_output_lock(struct sc_output *output, struct sc_error *err);
 
 /* The same, but does not wait for the children of a killed run to end. */
@@ -59,7 +61,7 @@ int sc_output_try_lock(struct sc_output *output, struct sc_error *err);
 
 /*
  * Finishes or takes back what a dead process left, then empties the work
- * directory. Looks again at what has the name: -EEXIST as in sc_output_open.
+ * directory, but for what keeps_copied says. Looks again at what has the name: -EEXIST as in sc_output_open.
  */
 int sc_output_recover(struct sc_output *output, struct sc_error *err);
 
@@ -81,7 +83,7 @@ void sc_output_abandon(struct sc_output *output);
 /* Syncs the files and directories of the image; any process that has image_fd may. */
 int sc_output_sync(const struct sc_output *output, struct sc_error *err);
 
-/* Removes the work directory, if it is ours. */
+/* Removes the work directory, if it is ours; with keeps_copied and what that keeps only what else is in it. */
 void sc_output_discard(struct sc_output *output);
 void sc_output_close(struct sc_output *output);
 

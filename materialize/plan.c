@@ -70,17 +70,19 @@ static int append(struct sc_plan *plan, const struct sc_plan_task *task)
 	return 0;
 }
 
-int sc_plan_add_array(struct sc_plan *plan, unsigned output, unsigned node, const struct sc_layout *layout,
-		      uint64_t task_bytes, uint64_t box_bytes)
+int sc_plan_add_layers(struct sc_plan *plan, unsigned output, unsigned node, const struct sc_layout *layout,
+		       int64_t first_layer, int64_t nlayers, uint64_t task_bytes, uint64_t box_bytes)
 {
-	static const int64_t origin[SC_MAXDIM];
-	int64_t chunk[SC_MAXDIM];
+	int64_t first[SC_MAXDIM] = { 0 }, count[SC_MAXDIM], chunk[SC_MAXDIM];
 	uint64_t step = 0;
 	struct sc_plan_task task = { .output = output, .node = node, .layout = layout };
-	sc_plan_split(layout, layout->ntiles, layout->tile_bytes, task_bytes, chunk);
-	if (chunk[0] < layout->ntiles[0] && layout->axis != 0 && box_bytes > task_bytes)
-		sc_plan_split(layout, layout->ntiles, layout->tile_bytes, box_bytes, chunk);
-	while (sc_plan_next_chunk(layout->ndim, origin, layout->ntiles, chunk, &step, task.first, task.count)) {
+	memcpy(count, layout->ntiles, sizeof(count));
+	first[layout->axis] = first_layer;
+	count[layout->axis] = nlayers;
+	sc_plan_split(layout, count, layout->tile_bytes, task_bytes, chunk);
+	if (chunk[0] < count[0] && layout->axis != 0 && box_bytes > task_bytes)
+		sc_plan_split(layout, count, layout->tile_bytes, box_bytes, chunk);
+	while (sc_plan_next_chunk(layout->ndim, first, count, chunk, &step, task.first, task.count)) {
 		task.bytes = layout->tile_bytes;
 		for (int i = 0; i < layout->ndim; i++)
 			task.bytes *= (uint64_t)task.count[i];
@@ -88,6 +90,12 @@ int sc_plan_add_array(struct sc_plan *plan, unsigned output, unsigned node, cons
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+int sc_plan_add_array(struct sc_plan *plan, unsigned output, unsigned node, const struct sc_layout *layout,
+		      uint64_t task_bytes, uint64_t box_bytes)
+{
+	return sc_plan_add_layers(plan, output, node, layout, 0, layout->ntiles[layout->axis], task_bytes, box_bytes);
 }
 
 uint64_t sc_plan_task_bytes(uint64_t total_bytes, unsigned nworkers)

@@ -56,6 +56,10 @@ void sc_plan_clear(struct sc_plan *plan);
 int sc_plan_add_array(struct sc_plan *plan, unsigned output, unsigned node, const struct sc_layout *layout,
 		      uint64_t task_bytes, uint64_t box_bytes);
 
+/* The same for some of its tile layers along the axis; at least one. */
+int sc_plan_add_layers(struct sc_plan *plan, unsigned output, unsigned node, const struct sc_layout *layout,
+		       int64_t first_layer, int64_t nlayers, uint64_t task_bytes, uint64_t box_bytes);
+
 /* Bytes of a part's pixels and mask on disk. */
 uint64_t sc_plan_part_bytes(const struct sc_part *part);
 

@@ -35,6 +35,7 @@ static int sweep_one(int dirfd, const char *work_name, const char *path, const c
 	if (sc_output_open_existing(path, &output, NULL) < 0)
 		return 0;
 	if (sc_output_try_lock(&output, NULL) == 0) {
+		output.keeps_copied = true;
 		/* That the name is taken is no matter here. */
 		sc_output_recover(&output, NULL);
 		sc_output_discard(&output);

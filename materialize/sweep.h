@@ -9,7 +9,7 @@
 
 /*
  * Clears what belongs to the images `path` and `path`.EXT. What another process is at work on stays, and so does what
- * --resume and --undo need. -EINPROGRESS: the parts of one of them are not all removed (remove.h), which --resume is to finish.
+ * --resume, --undo and --follow need. -EINPROGRESS: the parts of one of them are not all removed (remove.h), which --resume is to finish.
  * Other trouble is none of the caller's.
  */
 int sc_sweep(const char *path, struct sc_error *err);

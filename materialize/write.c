@@ -50,28 +50,43 @@ static int size_array(const struct sc_view *view, unsigned node, int fd, enum sc
 	return sc_task_clones(view, node, fd, reflink) ? 0 : allocate(fd, bytes);
 }
 
-/* An array's file is returned open, other files are closed. */
-static int make_file(const struct sc_view *view, unsigned number, int parent_fd, enum sc_reflink reflink, int *ret_fd)
+#define OPEN_FLAGS (O_RDWR | O_NOFOLLOW | O_CLOEXEC)
+
+int sc_write_array(const struct sc_view *view, unsigned number, int parent_fd, enum sc_reflink reflink, int *ret_fd)
 {
-	const struct sc_node *node = &view->nodes[number];
-	sc_autoclose int fd = openat(parent_fd, node->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	const char *name = view->nodes[number].name;
+	sc_autoclose int fd = openat(parent_fd, name, OPEN_FLAGS | O_CREAT | O_EXCL, 0666);
 	if (fd < 0)
 		return -errno;
-	int rc;
-	if (node->kind == SC_NODE_ARRAY) {
-		rc = size_array(view, number, fd, reflink);
-		if (rc == 0)
-			*ret_fd = sc_steal_fd(&fd);
-		return rc;
-	}
-	rc = sc_io_write_full(fd, node->bytes, node->size_bytes);
+	int rc = size_array(view, number, fd, reflink);
+	if (rc == 0)
+		*ret_fd = sc_steal_fd(&fd);
+	return rc;
+}
+
+static int make_array(const struct sc_view *view, unsigned number, int parent_fd, const struct sc_copied *copied,
+		      enum sc_reflink reflink, int *ret_fd)
+{
+	const struct sc_node *node = &view->nodes[number];
+	if (!copied || !sc_copied_take(copied, node->is_mask, parent_fd, node->name))
+		return sc_write_array(view, number, parent_fd, reflink, ret_fd);
+	*ret_fd = openat(parent_fd, node->name, OPEN_FLAGS);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
+static int make_small_file(const struct sc_node *node, int parent_fd)
+{
+	sc_autoclose int fd = openat(parent_fd, node->name, OPEN_FLAGS | O_CREAT | O_EXCL, 0666);
+	if (fd < 0)
+		return -errno;
+	int rc = sc_io_write_full(fd, node->bytes, node->size_bytes);
 	if (close(sc_steal_fd(&fd)) < 0 && rc == 0)
 		rc = -errno;
 	return rc;
 }
 
-int sc_write_create(const struct sc_view *view, int image_fd, const char *label, enum sc_reflink reflink,
-		    struct sc_write *ret_write, struct sc_error *err)
+int sc_write_create(const struct sc_view *view, int image_fd, const char *label, const struct sc_copied *copied,
+		    enum sc_reflink reflink, struct sc_write *ret_write, struct sc_error *err)
 {
 	struct sc_write made = { .nnodes = view->nnodes };
 	int directories[SC_VIEW_MAXNODES];
@@ -83,8 +98,10 @@ int sc_write_create(const struct sc_view *view, int image_fd, const char *label,
 		int parent_fd = node->parent ? directories[node->parent] : image_fd;
 		if (node->kind == SC_NODE_DIRECTORY)
 			rc = make_directory(parent_fd, node->name, &directories[i]);
+		else if (node->kind == SC_NODE_ARRAY)
+			rc = make_array(view, i, parent_fd, copied, reflink, &made.fds[i]);
 		else
-			rc = make_file(view, i, parent_fd, reflink, &made.fds[i]);
+			rc = make_small_file(node, parent_fd);
 		if (rc < 0)
 			sc_error_errno(err, rc, "%s: cannot make %s in it", label, node->name);
 	}

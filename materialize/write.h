@@ -11,6 +11,7 @@
 #define SC_WRITE_H
 
 #include "clone.h"
+#include "copied.h"
 #include "view.h"
 
 struct sc_write {
@@ -19,13 +20,16 @@ struct sc_write {
 };
 
 /*
- * `label` names the image in errors. Space for the arrays is allocated where
+ * `label` names the image in errors. Arrays that `copied` has (NULL: none) are taken from there. Space for the arrays is allocated where
  * the file system can, so that a full disk is seen here; but not for those
  * that will share the parts' blocks. On failure nothing stays open, but files
  * may be left in the directory.
  */
-int sc_write_create(const struct sc_view *view, int image_fd, const char *label, enum sc_reflink reflink,
-		    struct sc_write *ret_write, struct sc_error *err);
+int sc_write_create(const struct sc_view *view, int image_fd, const char *label, const struct sc_copied *copied,
+		    enum sc_reflink reflink, struct sc_write *ret_write, struct sc_error *err);
+
+/* Makes the file of one array, of its size and empty; returned open. 0 or -errno. */
+int sc_write_array(const struct sc_view *view, unsigned number, int parent_fd, enum sc_reflink reflink, int *ret_fd);
 
 /* Syncs the array files. */
 int sc_write_sync(const struct sc_write *write, const char *label, struct sc_error *err);

@@ -214,6 +214,8 @@ def test_bash_completes_every_option(completion_environment, program):
     (["subcubefs", "--missing", "="], ["blank", "skip", "error"]),
     (["subcube-materialize", "--progress", "al"], ["always"]),
     (["subcube-materialize", "-m", "co"], ["copyvirtual"]),
+    (["subcube-materialize", "--follow", "="], ["stdin"]),
+    (["subcube-materialize", "--follow", "run/cu"], ["run/cube"]),
     (["subcube-materialize", "--nparts", "=", ""], []),
     (["subcube-materialize", "run/"], ["run/cube", "run/it is", "run/other"]),
     (["subcube-materialize", "run/cu"], ["run/cube"]),
@@ -235,7 +237,7 @@ def test_bash_knows_which_values_are_names_of_files(completion_environment, prog
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_completed_values_are_accepted(small, completion_environment, program):
-    for option in [o for o in helped_options(program) if o.startswith("--") and o != "--log"]:
+    for option in [o for o in helped_options(program) if o.startswith("--") and o not in ("--log", "--follow")]:
         for value in bash_completes(completion_environment, program, option, "=", ""):
             if os.path.exists(os.path.join(completion_environment["cwd"], value)):
                 continue
