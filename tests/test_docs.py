@@ -130,6 +130,23 @@ def test_what_documents_name_is_there(document):
         assert made or os.path.exists(os.path.join(programs.ROOT, path)), "%s names %s" % (document, path)
 
 
+def cells(line):
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def test_figures_of_the_readme_are_those_measured():
+    """Who measures anew writes them anew."""
+    measured = {}
+    for name in ("results.md", "results-casa.md"):
+        measured.update({cells(line)[0]: cells(line) for line in text_of(programs.HERE + "/bench/" + name).splitlines() if line[:1] == "|"})
+    rows = [cells(line) for line in text_of(programs.ROOT + "/README.md").split("## How fast it is")[1].split("\n## ")[0].splitlines()
+            if line[:2] == "| "][1:]
+    assert len(rows) > 5
+    for _, ours, _, peer, ratio, line in rows:
+        found = [re.sub(r" \(.*", "", measured[line][column]) for column in (2, 4, 5)]
+        assert [ours, peer, ratio] == found, line
+
+
 # ---- formats ----
 
 def documented_words():
