@@ -218,16 +218,23 @@ static void end_loop(struct sc_session *session)
 	_exit(0);
 }
 
+/*
+ * The loop ends by itself when somebody unmounts or aborts the connection; and then waits for its threads, of which one may
+ * hang. To poll the device would wake this thread with each request.
+ */
 static void *watch_signals(void *pointer)
 {
+	const struct timespec period = { .tv_sec = 1 };
 	struct sc_session *session = pointer;
 	int number;
-	while (sigwait(&session->watched, &number) != 0)
-		;
-	if (number != SIGNAL_END_WATCH) {
+	do
+		number = sigtimedwait(&session->watched, NULL, &period);
+	while (number < 0 && !fuse_session_exited(session->fuse));
+	if (number == SIGNAL_END_WATCH)
+		return NULL;
+	if (number > 0)
 		sc_log(SC_LOG_INFO, "%s: unmounting on signal %d", session->mountpoint, number);
-		end_loop(session);
-	}
+	end_loop(session);
 	return NULL;
 }
 

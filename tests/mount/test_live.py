@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -282,7 +283,7 @@ def test_zero_never_looks_again(source, scratch, mount):
         assert live.planes(mnt.view(IMAGE)) == live.expected(0, 1)
 
 
-# --- how soon ---
+# --- how soon, and how often ---
 
 def test_how_old_what_is_shown_can_be(source, scratch, mount):
     """Of a view that nobody used for a while, too: then the first look is at the parts."""
@@ -295,6 +296,39 @@ def test_how_old_what_is_shown_can_be(source, scratch, mount):
             live.put(source, scratch, made, number)
             # A period, the time until the name goes over, what the kernel keeps of names; and a busy machine.
             live.changes(mnt.view(IMAGE), before, seconds=1 + 1 + 1 + 5)
+
+
+def test_looking_takes_a_twentieth_of_the_time_at_most(source, mount, faultfs):
+    """However short the period: storage that is slow is asked more rarely."""
+    live.build(source, live.parts(2))
+    storage = faultfs(source)
+    slow_ms = 60
+    with mount(storage.path, "--refresh=0.01", "--settle=0") as mnt:
+        assert live.planes(mnt.view(IMAGE)) == live.expected(0, 1)
+        rule = storage.rule("opendir", "", "delay=%d" % slow_ms)
+
+        def times_of_looks(count):
+            times = []
+            while len(times) < count:
+                fired = storage.stats(rule).fired
+                assert programs.wait_until(lambda: storage.stats(rule).fired > fired)
+                times.append(time.monotonic())
+            return times
+        first, second, third = times_of_looks(3)
+        assert min(second - first, third - second) > 0.9 * 20 * slow_ms / 1000
+
+
+def test_parts_of_an_image_that_nobody_looks_into_are_left_alone(source, mount, faultfs):
+    for ext in (".image", ".psf"):
+        live.build(source, live.parts(2), ext=ext)
+    storage = faultfs(source)
+    with mount(storage.path, "--refresh=0.02", "--settle=0") as mnt:
+        assert live.planes(mnt.view(IMAGE)) == live.expected(0, 1)
+        psf, image, scans = [storage.rule("*", path, "pass") for path in ("*.psf/*", "*.image/*", "")]
+        assert programs.wait_until(lambda: storage.stats(image).matched > 100 and storage.stats(scans).matched > 10)
+        assert storage.stats(psf).matched == 0
+        assert os.listdir(mnt.view("cube.psf"))
+        assert storage.stats(psf).matched > 0
 
 
 # --- who is held up ---

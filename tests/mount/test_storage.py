@@ -318,6 +318,41 @@ def test_a_mount_with_hung_reads_ends(hanging, record_fault):
     record_fault("Processes", "a mount with hung reads ends on SIGTERM, and its readers with an error", len(readers))
 
 
+@pytest.fixture
+def connections(tmp_path):
+    """The directory in which the kernel has FUSE's connections."""
+    if os.geteuid():
+        pytest.skip("only root mounts the kernel's control files")
+    path = str(tmp_path / "connections")
+    os.mkdir(path)
+    done = programs.run(["mount", "-t", "fusectl", "none", path])
+    assert done.returncode == 0, done.stderr
+    yield path
+    assert programs.run(["umount", path]).returncode == 0
+
+
+@pytest.mark.parametrize("hung", [False, True], ids=["idle", "hung reads"])
+def test_an_aborted_connection(hanging, connections, record_fault, hung):
+    """As an administrator does it with a mount that hangs: whoever uses it gets an error, and nothing is left."""
+    storage, mnt = hanging
+    mnt.__enter__()
+    assert files_of(mnt.view("cube.image"))
+    readers = hang(storage, mnt) if hung else []
+    fd = os.open(mnt.view("cube.image", PIXELS), os.O_RDONLY)
+    minor = programs.mountinfo(mnt.path)[2].split(":")[1]
+    with open(os.path.join(connections, minor, "abort"), "w") as stream:
+        stream.write("1")
+    for reader in readers:
+        assert reader.wait(programs.STOP_S) != 0
+    with pytest.raises(OSError) as caught:
+        os.pread(fd, 10, 0)
+    assert caught.value.errno in (errno.ENOTCONN, errno.ECONNABORTED)
+    os.close(fd)
+    mnt.assert_gone()
+    storage.clear()
+    record_fault("Processes", "readers of a mount whose connection is aborted, storage that hangs among them", len(readers) + 1)
+
+
 def test_the_daemon_killed_under_readers(hanging, record_fault):
     storage, mnt = hanging
     mnt.__enter__()
