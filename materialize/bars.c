@@ -7,8 +7,7 @@
 
 #define BAR_LEAST_COLUMNS 10
 
-/* "25%  1.00 GB of 4.00 GB  100 MB/s  0:30 left" */
-static void figures(char *text, size_t size, const struct sc_bar *bar)
+void sc_bars_figures(char *text, size_t size, const struct sc_bar *bar)
 {
 	char done[16], total[16], rate[16], left[16];
 	double fraction = bar->total_bytes ? (double)bar->done_bytes / (double)bar->total_bytes : 1;
@@ -37,7 +36,7 @@ void sc_bars_line(char *text, size_t size, unsigned columns, const struct sc_bar
 {
 	char right[96];
 	size_t room = columns < size ? columns : size - 1;
-	figures(right, sizeof(right), bar);
+	sc_bars_figures(right, sizeof(right), bar);
 	int used = snprintf(text, room + 1, "%-*s ", (int)bar->label_columns, bar->label);
 	size_t fixed = (size_t)used + 2 + 1 + strlen(right);
 	if (fixed + BAR_LEAST_COLUMNS <= room) {

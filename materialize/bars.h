@@ -1,5 +1,5 @@
 /*
- * bars.h - pure: the lines that show progress on a terminal.
+ * bars.h - pure: the lines that show progress.
  */
 #ifndef SC_BARS_H
 #define SC_BARS_H
@@ -13,6 +13,9 @@ struct sc_bar {
 	bool has_rate; /* show it */
 	double rate;   /* bytes a second; 0: not yet known */
 };
+
+/* " 25%  1.00 GB of 4.00 GB  100 MB/s  0:30 left", or as much of it as is known. */
+void sc_bars_figures(char *text, size_t size, const struct sc_bar *bar);
 
 /*
  * One line of at most `columns` columns and `size` - 1 bytes, without a newline. In a narrow terminal the bar goes

@@ -11,7 +11,6 @@
 #include "events.h"
 #include "ioutil.h"
 #include "printable.h"
-#include "quantity.h"
 
 #define DRAW_SECONDS 0.15
 #define PLAIN_SECONDS 10.0
@@ -165,12 +164,9 @@ static void draw(struct sc_progress *progress, struct sc_bar *total, const struc
 
 static void print_total(const char *phase, const struct sc_bar *total)
 {
-	char done_text[16], total_text[16], rate_text[16], left_text[16];
-	printf("%s: %s of %s (%d%%), %s/s, %s left\n", phase, sc_quantity_bytes(done_text, (double)total->done_bytes),
-	       sc_quantity_bytes(total_text, (double)total->total_bytes),
-	       total->total_bytes ? (int)(100.0 * (double)total->done_bytes / (double)total->total_bytes) : 100,
-	       sc_quantity_bytes(rate_text, total->rate),
-	       sc_quantity_time(left_text, (double)(total->total_bytes - total->done_bytes) / total->rate));
+	char figures[LINE_BYTES];
+	sc_bars_figures(figures, sizeof(figures), total);
+	printf("%s: %s\n", phase, figures + strspn(figures, " "));
 	fflush(stdout);
 }
 

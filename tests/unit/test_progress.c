@@ -50,6 +50,22 @@ static void the_bar_goes_before_the_figures(void **state)
 	assert_non_null(strstr(text, "100%"));
 }
 
+static void figures_are_those_that_are_known(void **state)
+{
+	(void)state;
+	char text[256];
+	struct sc_bar bar = { .total_bytes = 4000000000, .has_rate = true };
+	sc_bars_figures(text, sizeof(text), &bar);
+	assert_string_equal(text, "  0%  0 B of 4.00 GB");
+	bar.rate = 1e8;
+	bar.done_bytes = 1000000000;
+	sc_bars_figures(text, sizeof(text), &bar);
+	assert_string_equal(text, " 25%  1.00 GB of 4.00 GB  100 MB/s  0:30 left");
+	bar.done_bytes = bar.total_bytes;
+	sc_bars_figures(text, sizeof(text), &bar);
+	assert_string_equal(text, "100%  4.00 GB, syncing");
+}
+
 static void narrowed_lines_are_wrapped(void **state)
 {
 	(void)state;
@@ -209,6 +225,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_fit_every_width),
 		cmocka_unit_test(the_bar_goes_before_the_figures),
+		cmocka_unit_test(figures_are_those_that_are_known),
 		cmocka_unit_test(narrowed_lines_are_wrapped),
 		cmocka_unit_test(a_line_for_each_and_one_for_all),
 		cmocka_unit_test(lines_follow_the_terminals_size),
