@@ -4,6 +4,8 @@ import os
 import shutil
 import tempfile
 
+import pytest
+
 import diskcalls
 import families
 import programs
@@ -137,6 +139,14 @@ class Stage:
         assert sorted(now) == sorted(wanted)
         differ = [k for k in now if now[k] != wanted[k]]
         assert differ == []
+
+
+@pytest.fixture(params=SCENARIOS, ids=repr)
+def stage(request, tmp_path):
+    """Each scenario with two parts of one channel."""
+    stage = Stage(request.param, synth.run([1, 1], ny=3, nx=4, masks=True), tmp_path)
+    yield stage
+    stage.memory.cleanup()
 
 
 def lost_parts(loose, now, last):

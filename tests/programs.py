@@ -1,5 +1,6 @@
 """The programs under test, and a mount that is always taken down again."""
 
+import functools
 import os
 import re
 import signal
@@ -31,6 +32,12 @@ def run(command, timeout=START_S, **more):
     """Run to the end; standard output and error are text. A program that does not end is a failure."""
     return subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, errors="replace", timeout=timeout, **more)
+
+
+@functools.cache
+def is_sanitized():
+    """Whether the address sanitizer is in the programs under test."""
+    return b"__asan_init" in whole(MATERIALIZE)
 
 
 def traced_environment():

@@ -22,7 +22,7 @@ def command(logs):
 def skip_where_it_cannot_be():
     if not shutil.which("valgrind"):
         pytest.skip("valgrind is not installed")
-    if b"__asan_init" in programs.whole(programs.SUBCUBEFS):
+    if programs.is_sanitized():
         pytest.skip("not with the sanitizers")
     if subprocess.run(["valgrind", "--error-exitcode=99", "true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
         pytest.skip("valgrind does not run here")

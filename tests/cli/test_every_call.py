@@ -11,37 +11,43 @@ import crashes
 import diskcalls
 import programs
 import synth
+from crashes import stage   # noqa: F401, a fixture
 
-# every call; SC_EVERY=1 also tries each error and signal at each call, not only one of them in turn
-THOROUGH = os.environ.get("SC_EVERY") == "1"
-
-
-@pytest.fixture(params=crashes.SCENARIOS, ids=repr)
-def stage(request, tmp_path):
-    stage = crashes.Stage(request.param, synth.run([1, 1], ny=3, nx=4, masks=True), tmp_path)
-    yield stage
-    stage.memory.cleanup()
+THOROUGH = bool(os.environ.get("SC_SOAK_SECONDS"))
 
 
+def calls(stage, step):
+    """Numbers of the calls at which something happens: every step-th, fewer of them where programs are slow; all under tools/soak."""
+    if THOROUGH:
+        step = 1
+    elif programs.is_sanitized():
+        step *= 6
+    return range(1 + stage.outcome.count % min(step, stage.outcome.count), stage.outcome.count + 1, step)
+
+
+@pytest.mark.soak
 def test_killed_after_every_call(stage, record_fault):
-    for at in range(1, stage.outcome.count + 1):
+    tried = 0
+    for at in calls(stage, 1):
+        tried += 1
         stage.reset()
         done = stage.play(at, "kill")
         assert done.acted and done.returncode == -9, (at, done.returncode)
         stage.assert_nothing_lost()
         stage.recover()
-    record_fault("Materializer", "killed (-9) after each call that changes the disk, then run again", stage.outcome.count)
+    record_fault("Materializer", "killed (-9) after each call that changes the disk, then run again", tried)
 
 
 def turn(at, choices):
     return choices if THOROUGH else [choices[at % len(choices)]]
 
 
+@pytest.mark.soak
 def test_an_error_at_every_call(stage, record_fault):
     """The disk full or the quota used up from there on, or one call that fails."""
     tried = 0
     ways = ["full %d" % errno.ENOSPC, "fail %d" % errno.EIO, "full %d" % errno.EDQUOT]
-    for at in range(1, stage.outcome.count + 1):
+    for at in calls(stage, 4):
         for do in turn(at, ways):
             stage.reset()
             done = stage.play(at, do)
@@ -62,9 +68,10 @@ def test_an_error_at_every_call(stage, record_fault):
     record_fault("Materializer", "ENOSPC, EDQUOT or EIO at each call that changes the disk", tried)
 
 
+@pytest.mark.soak
 def test_a_signal_at_every_call(stage, record_fault):
     tried = 0
-    for at in range(1, stage.outcome.count + 1):
+    for at in calls(stage, 5):
         for number in turn(at, [2, 15, 1]):
             stage.reset()
             done = stage.play(at, "signal %d" % number)

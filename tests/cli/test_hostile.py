@@ -14,13 +14,9 @@ import synth
 MEMORY_BYTES = 2 << 30      # of address space, for the largest header that is read at all
 
 
-def is_sanitized():
-    return b"__asan_init" in programs.whole(programs.MATERIALIZE)
-
-
 def run(*arguments):
     """With bounded memory, where the sanitizer does not take terabytes of address space."""
-    limit = [] if is_sanitized() else ["prlimit", "--as=%d" % MEMORY_BYTES]
+    limit = [] if programs.is_sanitized() else ["prlimit", "--as=%d" % MEMORY_BYTES]
     return programs.run([*limit, programs.MATERIALIZE, "-q", "-j1", *arguments], timeout=60)
 
 

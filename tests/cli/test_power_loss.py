@@ -4,19 +4,10 @@ import os
 import re
 import shutil
 
-import pytest
-
 import crashes
 import powerloss
 import programs
-import synth
-
-
-@pytest.fixture(params=crashes.SCENARIOS, ids=repr)
-def stage(request, tmp_path):
-    stage = crashes.Stage(request.param, synth.run([1, 1], ny=3, nx=4, masks=True), tmp_path)
-    yield stage
-    stage.memory.cleanup()
+from crashes import stage   # noqa: F401, a fixture
 
 
 def whole_or_absent(stage, tree):

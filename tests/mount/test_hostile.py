@@ -57,10 +57,6 @@ def peak_kb(mnt):
         return next(int(line.split()[1]) for line in stream if line.startswith("VmHWM"))
 
 
-def is_sanitized():
-    return b"__asan_init" in programs.whole(programs.SUBCUBEFS)
-
-
 def complaint(entry, mnt, words):
     """What is wrong with the messages about it, or None."""
     lines = [line for line in mnt.log().splitlines() if ": " + hostile.base(entry) + "." in line]
@@ -102,7 +98,7 @@ def test_what_may_lie_in_a_subcubes_place(tmp_path, mount, record_fault):
         found = {entry: look(entry, wanted, mnt, reader, truth) for entry, wanted in hostile.HOSTILE.items()}
         assert reader.first(mnt.view("cube.image", "table.f0_TSM0")) == truth
         judge.assert_same(judge.one(mnt.view("cube.image")), synth.truth(parts), keys=["pixels_sha256", "mask_sha256"])
-        if not is_sanitized():
+        if not programs.is_sanitized():
             assert peak_kb(mnt) < MEMORY_KB
         for line in mnt.log().splitlines():
             assert "/etc/passwd" not in line and "root:" not in line
@@ -166,7 +162,7 @@ def test_virtual_images(tmp_path, mount, record_fault):
             lines = [line for line in mnt.log().splitlines() if ": " + name in line]
             found[entry] = None if answer == errno.EIO and any(word in line for line in lines) else (answer, lines)
         judge.assert_same(judge.one(mnt.view("good.image")), synth.truth(parts), keys=["pixels_sha256"])
-        if not is_sanitized():
+        if not programs.is_sanitized():
             assert peak_kb(mnt) < MEMORY_KB
     check(record_fault, found, "strange imageconcat.json, looked at through the mount")
     with mount(source, "--follow-links") as mnt:
@@ -208,7 +204,7 @@ def test_a_name_that_says_thousands_of_millions(tmp_path, mount):
         programs.assert_message(mnt.log(), ["cube.psf", "1999999998 channels", "--nparts"])
         # Here the frequencies tell that there is no room for any between.
         judge.assert_same(judge.one(mnt.view("cube.image")), synth.truth(parts), keys=["pixels_sha256"])
-        if not is_sanitized():
+        if not programs.is_sanitized():
             assert peak_kb(mnt) < 200_000
     with mount(source, "--nparts=2") as mnt:
         judge.assert_same(judge.one(mnt.view("cube.psf")), synth.truth(parts[:2]), keys=["pixels_sha256"])

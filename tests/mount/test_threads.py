@@ -20,7 +20,7 @@ READS = 150         # of each reader
 @pytest.fixture(scope="module")
 def sanitized(tmp_path_factory):
     """The program in a build of its own, and its environment; reports go to files in the directory."""
-    if b"__asan_init" in programs.whole(programs.SUBCUBEFS):
+    if programs.is_sanitized():
         pytest.skip("two sanitizers cannot be in one program")
     build = os.path.join(programs.ROOT, "build-tsan")
     if not os.path.exists(os.path.join(build, "build.ninja")):
