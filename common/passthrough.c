@@ -10,6 +10,9 @@
 /* An image's directory holds those of its history and masks; there is nothing below them. */
 #define DEPTH_MAX 1
 
+/* Of table.lock: who waits for a lock, and counters. It has a few hundred. */
+#define LOCK_BYTES_MAX ((size_t)1 << 20)
+
 static int out_of_memory(const struct sc_view *view, struct sc_error *err)
 {
 	return sc_error_errno(err, -ENOMEM, "%s: cannot build the view", view->name);
@@ -27,6 +30,24 @@ static int add_node(struct sc_view *view, unsigned parent, const char *name, enu
 	struct sc_node *node = &view->nodes[view->nnodes++];
 	*node = (struct sc_node){ .name = copy, .parent = parent, .kind = kind };
 	*ret_node = node;
+	return 0;
+}
+
+/* What casacore needs of it to open a table; whoever has the finished image open changes it, and is none of the mount's business. */
+static int add_lock_file(struct sc_view *view, unsigned parent, const char *name, const char *path, const struct stat *st,
+			 struct sc_error *err)
+{
+	struct sc_node *node;
+	sc_autofree uint8_t *data = NULL;
+	size_t size;
+	int rc = sc_source_read_file(view->source, path, LOCK_BYTES_MAX, &data, &size, err);
+	if (rc == 0)
+		rc = add_node(view, parent, name, SC_NODE_BYTES, &node, err);
+	if (rc < 0)
+		return rc;
+	node->bytes = sc_steal_ptr(data);
+	node->size_bytes = size;
+	sc_access_add(&view->files, st, sc_access_has_acl(view->source->dirfd, path));
 	return 0;
 }
 
@@ -56,6 +77,8 @@ static int add_entry(struct sc_view *view, unsigned parent, const char *director
 		return sc_error_set(err, -ENAMETOOLONG, "%s: its files' names are too long", directory);
 	if (fstatat(view->source->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return sc_error_errno(err, -errno, "%s: cannot stat", path);
+	if (S_ISREG(st.st_mode) && strcmp(name, "table.lock") == 0)
+		return add_lock_file(view, parent, name, path, &st, err);
 	if (S_ISREG(st.st_mode))
 		return add_file(view, parent, name, path, &st, err);
 	if (!S_ISDIR(st.st_mode) || depth == DEPTH_MAX)

@@ -17,8 +17,8 @@
 /* The byte of table.lock on which casacore has its read or write lock; the one behind it only says "in use". */
 #define LOCK_BYTE 0
 
-/* Of a part: its history and masks. */
-#define MAX_SUBTABLES 32
+/* Of one table, with those that lie in it. An image has a dozen. */
+#define MAX_FILES 256
 
 struct sc_settle_seen {
 	char *name;
@@ -90,49 +90,71 @@ static void add_directory(int dirfd, const char *path, const struct stat *st, st
 	sc_identity_add(&look->identity, &id);
 }
 
-static bool add_files(int dirfd, const char *table, struct look *look)
-{
-	static const char *const files[] = { "table.dat", "table.f0", "table.f0_TSM0" };
-	char path[PATH_MAX];
-	struct stat st;
-	bool any = false;
-	for (size_t i = 0; i < SC_COUNT_OF(files); i++) {
-		if (snprintf(path, sizeof(path), "%s/%s", table, files[i]) < (int)sizeof(path))
-			any |= add_file(dirfd, path, look, &st);
-	}
-	return any;
-}
-
 static int compare_names(const void *left, const void *right)
 {
 	return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-/* The history and the masks, of whatever name. An image's own files are table.SOMETHING. */
-static void add_subtables(int dirfd, const char *part, struct look *look)
+/* The sorted names of what is in a directory; returns how many. The caller frees each. */
+static size_t list_names(const struct sc_source *source, const char *path, char *names[MAX_FILES], struct look *look)
 {
 	sc_autoclosedir DIR *dir = NULL;
-	char *names[MAX_SUBTABLES], path[PATH_MAX];
 	const char *name;
-	struct stat st;
 	size_t count = 0;
-	if (sc_io_open_directory(dirfd, part, 0, &dir) < 0)
-		return;
-	while (count < MAX_SUBTABLES && sc_io_next_entry(dir, &name) > 0) {
-		if (strncmp(name, "table.", 6) != 0 && !(names[count++] = strdup(name)))
+	if (sc_source_open_directory(source, path, &dir, NULL) < 0)
+		return 0;
+	while (look->rc == 0 && count < MAX_FILES && sc_io_next_entry(dir, &name) > 0) {
+		names[count] = strdup(name);
+		if (names[count])
+			count++;
+		else
 			look->rc = -ENOMEM;
 	}
-	if (look->rc == 0 && count > 0)
+	if (count > 0)
 		qsort(names, count, sizeof(*names), compare_names);
-	for (size_t i = 0; i < count; i++) {
-		if (look->rc == 0 && snprintf(path, sizeof(path), "%s/%s", part, names[i]) < (int)sizeof(path) &&
-		    add_files(dirfd, path, look) && fstatat(dirfd, path, &st, 0) == 0)
-			add_directory(dirfd, path, &st, look);
-		free(names[i]);
-	}
+	return count;
 }
 
-static void look_at_image(const struct sc_source *source, const char *part, struct look *look)
+/* Which files of an image count. Those of its tables are table.SOMETHING; a finished one is shown with all that lies in it. */
+enum counted { OF_TABLES, ALL };
+
+static bool add_table(const struct sc_source *source, const char *path, enum counted counted, bool is_inner, struct look *look);
+
+/* Whether it is a file that counts. */
+static bool add_entry(const struct sc_source *source, const char *path, const char *name, enum counted counted,
+		      bool is_inner, struct look *look)
+{
+	struct stat st;
+	/* Who has a table open changes its lock file. */
+	if (strcmp(name, "table.lock") == 0)
+		return false;
+	if (strncmp(name, "table.", 6) == 0)
+		return add_file(source->dirfd, path, look, &st);
+	if (fstatat(source->dirfd, path, &st, 0) < 0)
+		return false;
+	if (S_ISREG(st.st_mode) && counted == ALL)
+		return add_file(source->dirfd, path, look, &st);
+	/* The history or a mask. */
+	if (S_ISDIR(st.st_mode) && !is_inner && add_table(source, path, counted, true, look))
+		add_directory(source->dirfd, path, &st, look);
+	return false;
+}
+
+/* The files of a table and of the tables in it. Whether there are any of its own. */
+static bool add_table(const struct sc_source *source, const char *path, enum counted counted, bool is_inner, struct look *look)
+{
+	char *names[MAX_FILES], entry[PATH_MAX];
+	size_t count = list_names(source, path, names, look);
+	bool any = false;
+	for (size_t i = 0; i < count; i++) {
+		if (look->rc == 0 && snprintf(entry, sizeof(entry), "%s/%s", path, names[i]) < (int)sizeof(entry))
+			any |= add_entry(source, entry, names[i], counted, is_inner, look);
+		free(names[i]);
+	}
+	return any;
+}
+
+static void look_at_image(const struct sc_source *source, const char *part, enum counted counted, struct look *look)
 {
 	int dirfd = source->dirfd;
 	struct stat directory;
@@ -144,9 +166,7 @@ static void look_at_image(const struct sc_source *source, const char *part, stru
 	}
 	add_directory(dirfd, part, &directory, look);
 	/* Without files it was just made, and there is nothing in it yet. */
-	if (add_files(dirfd, part, look))
-		add_subtables(dirfd, part, look);
-	else
+	if (!add_table(source, part, counted, false, look))
 		add_file(dirfd, part, look, &directory);
 	look->writer = find_writer(source, part);
 }
@@ -199,7 +219,7 @@ static void look_at_part(void *context, size_t i)
 	const struct sc_part_name *part = &round->product->parts[i];
 	struct look *look = &round->looks[i];
 	look->newest_ns = INT64_MIN;
-	look_at_image(round->source, part->name, look);
+	look_at_image(round->source, part->name, OF_TABLES, look);
 	if (round->options->ready_file)
 		look->rc = check_for_ready_file(round, part, look);
 }
@@ -360,15 +380,17 @@ static int look_at_whole(const struct sc_source *source, const struct sc_product
 	struct look look = { .newest_ns = INT64_MIN };
 	char path[PATH_MAX];
 	struct stat st;
-	int length = snprintf(path, sizeof(path), "%s%s", product->base, product->ext);
-	if (length < (int)sizeof(path))
-		look_at_image(source, path, &look);
+	bool fits = snprintf(path, sizeof(path), "%s%s", product->base, product->ext) < (int)sizeof(path);
+	if (fits && product->kind == SC_PRODUCT_PAGED)
+		look_at_image(source, path, ALL, &look);
+	else if (fits && fstatat(source->dirfd, path, &st, 0) == 0)
+		add_directory(source->dirfd, path, &st, &look); /* what lies in it are parts, see below */
 	if (snprintf(path, sizeof(path), "%s%s/%s", product->base, product->ext, SC_IMAGECONCAT_FILE) <
 	    (int)sizeof(path))
 		add_file(source->dirfd, path, &look, &st);
 	sc_identity_merge(&settled->identity, &look.identity);
-	if (product->kind != SC_PRODUCT_CATALOG)
-		return 0;
+	if (look.rc < 0 || product->kind != SC_PRODUCT_CATALOG)
+		return look.rc;
 	/* The parts of a catalog that cannot be read are of no interest: its view will say what is wrong. */
 	static const struct sc_settle_options all = { 0 };
 	struct sc_settled parts = { 0 };

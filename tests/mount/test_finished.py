@@ -21,6 +21,11 @@ def remove_parts(source, ext):
             shutil.rmtree(os.path.join(source, name))
 
 
+def write(path, text):
+    with open(path, "w") as stream:
+        stream.write(text)
+
+
 def test_passed_through_byte_for_byte(small, mount):
     source, parts = small
     finish(source)
@@ -98,6 +103,39 @@ def test_a_file_that_changes_is_an_error(small, mount, damage):
         with pytest.raises(OSError):
             programs.whole(mnt.view("cube.image", "table.f0_TSM0"))
         programs.assert_message(mnt.log(), ["cube.image/table.f0_TSM0"])
+
+
+def test_who_has_it_open_elsewhere_does_not_matter(small, mount):
+    source, parts = small
+    finish(source)
+    remove_parts(source, ".image")
+    with mount(source, "--refresh=0.2") as mnt:
+        before = programs.tree(mnt.view("cube.image"))
+        for lock in ("table.lock", "logtable/table.lock", "mask0/table.lock"):
+            with open(os.path.join(source, "cube.image", lock), "ab") as stream:
+                stream.write(b"x")
+        assert programs.tree(mnt.view("cube.image")) == before
+        truth = synth.truth(parts)
+        judge.assert_same(judge.one(mnt.view("cube.image")), truth, keys=sorted(truth))
+
+
+@pytest.mark.parametrize("name", ["table.info", "notes", "logtable/table.info"])
+def test_any_file_that_changes_makes_another_generation(small, mount, name):
+    source, _ = small
+    finish(source)
+    remove_parts(source, ".image")
+    path = os.path.join(source, "cube.image", name)
+    write(path, "before")
+    with mount(source, "--refresh=0.2") as mnt:
+        assert programs.whole(mnt.view("cube.image", name)) == b"before"
+        write(path, "after it")
+
+        def is_shown():
+            try:
+                return programs.whole(mnt.view("cube.image", name)) == b"after it"
+            except OSError:
+                return False
+        assert programs.wait_until(is_shown)
 
 
 def test_links_and_pipes_in_it_are_not_followed(small, mount, tmp_path):
