@@ -1,0 +1,136 @@
+"""--follow killed, interrupted, or failing at the calls by which it changes the disk: before all parts are there, and at its end."""
+
+import errno
+import os
+import shutil
+import signal
+
+import pytest
+
+import diskcalls
+import following
+import programs
+
+# a call in so many is tried; SC_EVERY=1: each
+STEP = 1 if os.environ.get("SC_EVERY") == "1" else 4
+NPARTS = 3
+
+
+class Stage:
+    """Two parts are there, the third comes when the test says so."""
+
+    def __init__(self, directory, tiling):
+        self.ground = following.Ground(directory)
+        self.directory, self.tiling = str(directory), tiling
+        self.made = following.family(count=NPARTS)
+        self.ground.put(self.made, 0, 1)
+        self.third = os.path.join(self.ground.scratch, "0", "cube.subcube.2.image")
+        self.put_third()
+        self.right = self.ground.plain("--tiling=" + tiling)
+        self.take_third()
+        # until the parts are old enough
+        self.first(0, "").stop()
+
+    def put_third(self):
+        os.rename(self.third, os.path.join(self.ground.source, "cube.subcube.2.image"))
+
+    def take_third(self):
+        os.rename(os.path.join(self.ground.source, "cube.subcube.2.image"), self.third)
+
+    def start(self, at, do):
+        command = [a for a in self.ground.command("--no-cache", "-q", "--tiling=" + self.tiling, nparts=NPARTS)]
+        command[command.index("-j") + 1] = "1"
+        return diskcalls.Run(self.ground.out, self.directory, command, at, do)
+
+    def first(self, at, do):
+        return First(self, at, do)
+
+    def clear(self):
+        shutil.rmtree(self.ground.out)
+        os.makedirs(self.ground.out)
+        if not os.path.exists(self.third):
+            self.take_third()
+
+    def ends_well(self):
+        """Run again, whatever was left, it makes the image, and nothing else is left."""
+        if not os.path.exists(self.third):
+            done = self.start(0, "").end()
+        else:
+            self.put_third()
+            done = self.start(0, "").end()
+        assert done.returncode == 0 or done.returncode == 2 and "exists" in done.stderr, done.stderr
+        assert os.listdir(self.ground.out) == ["cube.image"]
+        assert programs.tree(self.ground.image()) == self.right
+
+
+class First:
+    """A run that copies two parts, and then waits for the third."""
+
+    def __init__(self, stage, at, do):
+        self.stage, self.run = stage, stage.start(at, do)
+
+    def stop(self, number=signal.SIGTERM):
+        """It is stopped when it has noted that they are copied, unless it ended before."""
+        def is_over():
+            return os.path.exists(self.stage.ground.state()) or self.run.process.poll() is not None
+        assert programs.wait_until(is_over, 60)
+        if self.run.process.poll() is None:
+            self.run.process.send_signal(number)
+        return self.run.end()
+
+
+@pytest.fixture(params=["keep", "5,4,1,3"])
+def stage(request, tmp_path):
+    return Stage(tmp_path, request.param)
+
+
+def test_killed_before_the_last_part(stage, record_fault):
+    stage.clear()
+    count, tried = stage.first(0, "").stop().count, 0
+    for at in range(1, count + 1, STEP):
+        stage.clear()
+        stage.first(at, "kill").stop(signal.SIGKILL)
+        stage.ends_well()
+        tried += 1
+    assert tried > 2
+    record_fault("Materializer", "--follow killed (-9) at a call before the last subcube, then run again", tried)
+
+
+def test_what_is_noted_is_synced_before(stage):
+    stage.clear()
+    dirty, noted = set(), 0
+    for _, call, *arguments in stage.first(0, "").stop().tape:
+        if call == "write":
+            dirty.add(arguments[0])
+        elif call == "sync":
+            dirty.discard(arguments[0])
+        elif call == "rename":
+            assert arguments[3] == "state" and dirty == set()
+            noted += 1
+    assert noted == 1
+
+
+WAYS = {"kill": -9, "signal 2": 130, "full %d" % errno.ENOSPC: 1, "fail %d" % errno.EIO: 1}
+
+
+@pytest.mark.parametrize("do", WAYS)
+def test_at_its_end(stage, do, record_fault):
+    def begin():
+        stage.clear()
+        stage.first(0, "").stop()
+        assert os.path.exists(stage.ground.state())
+        stage.put_third()
+    begin()
+    whole, tried = stage.start(0, "").end(), 0
+    assert whole.returncode == 0
+    for at in range(1 + list(WAYS).index(do), whole.count + 1, STEP * 2):
+        begin()
+        done = stage.start(at, do).end()
+        assert done.returncode in (0, WAYS[do]), (at, done.returncode, done.stderr)
+        if done.returncode == 1 and do.startswith("full"):
+            # when it could not even begin, what was copied before is still there
+            assert os.listdir(stage.ground.out) == [] or os.path.exists(stage.ground.state()), (at, done.stderr)
+        stage.ends_well()
+        tried += 1
+    assert tried > 2
+    record_fault("Materializer", "--follow, at a call after the last subcube: %s; then run again" % do, tried)
