@@ -82,7 +82,7 @@ def test_a_configuration_file_does_not(small, mount, tmp_path, monkeypatch):
 def test_a_view_tells_its_options(small, mount):
     with mount(small[0], "--missing=skip", "--pattern={base}.subcube.{n}{ext}", "--nparts=3", "--reorder") as mnt:
         view = mnt.view("cube.image")
-        assert sorted(os.listxattr(view))[0] == "user.subcubefs.options"
+        assert "user.subcubefs.options" in os.listxattr(view)
         lines = os.getxattr(view, "user.subcubefs.options").decode().splitlines()
         assert lines == ["missing=skip", "nparts=3", "history=first", "miscinfo=merge", "axis=spectral", "reorder", "relax",
                          "pattern={base}.subcube.{n}{ext}"]

@@ -60,7 +60,11 @@ def test_a_family_that_a_virtual_image_holds_is_an_input_by_its_base(mode, small
     os.mkdir(tmp_path / "held")
     made = programs.materialize("-m", mode, "-o", tmp_path / "held" / "cube", source + "/cube")
     assert made.returncode == 0, made.stderr
-    done = programs.materialize("-o", tmp_path / "paged", tmp_path / "held" / "cube")
+    command = ["-o", tmp_path / "paged", tmp_path / "held" / "cube"]
+    done = programs.materialize(*command)
+    if mode == "n":     # its parts are elsewhere, as whoever wrote it liked
+        assert done.returncode == 1 and done.stderr.count("--follow-links allows that") == 2, done.stderr
+        done = programs.materialize("--follow-links", *command)
     assert done.returncode == 0, done.stderr
     for ext in (".image", ".psf"):
         got = virtual.one(tmp_path / ("paged" + ext))
