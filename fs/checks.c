@@ -1,5 +1,7 @@
 #include "checks.h"
 
+#include "nodes.h"
+
 #include <errno.h>
 #include <semaphore.h>
 #include <string.h>
@@ -23,10 +25,8 @@ static int get_attributes(const struct sc_service *service, fuse_ino_t id, struc
 {
 	struct patient patient = { .waiter.wake = wake };
 	int rc;
-	if (sc_status_owns(id))
-		return sc_status_getattr(service->status, id, ret_node);
 	sem_init(&patient.woken, 0, 0);
-	while ((rc = sc_catalog_getattr(service->catalog, id, &patient.waiter, ret_node)) == SC_CATALOG_WAIT) {
+	while ((rc = sc_nodes_getattr(service, id, &patient.waiter, ret_node)) == SC_CATALOG_WAIT) {
 		while (sem_wait(&patient.woken) < 0 && errno == EINTR)
 			;
 		if (patient.ended) {
@@ -86,7 +86,7 @@ static bool modes_permit(fuse_req_t request, const struct stat *st, int mask)
 
 int sc_checks_permit(fuse_req_t request, fuse_ino_t id, int mask)
 {
-	const struct sc_service *service = fuse_req_userdata(request);
+	const struct sc_service *service = sc_service_of(request);
 	struct sc_catalog_node node;
 	if (!service->checks)
 		return 0;

@@ -2,7 +2,8 @@
  * operations.h - the kernel's requests, answered from the catalog.
  *
  * Each request is one low-level FUSE operation: it finds the node, asks the
- * catalog or the reader, and turns -errno into the reply. No state of its own.
+ * catalog or the reader, and turns -errno into the reply. Here are names, attributes and directories;
+ * in files.h opening and reading, in handles.h what is open, in nodes.h whose a node is.
  */
 #ifndef SC_OPERATIONS_H
 #define SC_OPERATIONS_H
@@ -42,6 +43,17 @@ struct sc_service {
 	void (*ready)(void *context); /* called once, when the kernel has sent INIT */
 	void *context;
 };
+
+static inline struct sc_service *sc_service_of(fuse_req_t request)
+{
+	return fuse_req_userdata(request);
+}
+
+/* `code` is 0 or -errno. */
+static inline void sc_reply_error(fuse_req_t request, int code)
+{
+	fuse_reply_err(request, -code);
+}
 
 extern const struct fuse_lowlevel_ops sc_operations;
 
