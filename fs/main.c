@@ -95,7 +95,14 @@ static int explain_nothing_found(const struct program *program, struct sc_error 
 		    err, -ENOENT, "No subcube files found in %s; it is no directory, and %s holds no %s.subcube.N.EXT",
 		    given, source->path, source->base);
 	return sc_error_set(err, -ENOENT,
-			    "No subcube files found in %s; give a directory that holds BASE.subcube.N.EXT", given);
+			    "No subcube files found in %s; give a directory that holds BASE.subcube.N.EXT, or say with "
+			    "--nparts how many there will be", given);
+}
+
+/* An imager may begin after we do: who knows how many parts there will be has not mistaken the directory. */
+static bool may_be_empty(const struct sc_options *options)
+{
+	return options->refresh_ns > 0 && options->view.nparts > 0;
 }
 
 /* Whoever looks into the mount next would wonder. */
@@ -118,7 +125,7 @@ static int make_catalog(struct program *program, struct sc_error *err)
 	int rc = sc_scan_source(source, &program->scan, &scan, err);
 	if (rc < 0)
 		return rc;
-	if (scan.nproducts == 0) {
+	if (scan.nproducts == 0 && !may_be_empty(options)) {
 		sc_scan_clear(&scan);
 		return explain_nothing_found(program, err);
 	}

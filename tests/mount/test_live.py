@@ -349,3 +349,23 @@ def test_a_view_that_takes_for_ever_holds_up_no_other(source, mount, faultfs):
         live.becomes(mnt.view(IMAGE), live.expected(0, 1), seconds=60)
         storage.clear(rule)
         assert [process.wait(60) for process in hung] == [0] * len(hung)
+
+
+@pytest.mark.parametrize("base", ["", "/cube"])
+def test_an_imager_may_begin_after_the_mount(source, mount, base):
+    """With --nparts, which nobody gives for a directory that was mistaken."""
+    os.mkdir(source)
+    with mount(source + base, "--nparts=2", *live.OPTIONS) as mnt:
+        assert os.listdir(mnt.path) == []
+        live.build(source, live.parts(2))
+        live.becomes(mnt.view(IMAGE), live.expected(0, 1))
+        assert os.listdir(mnt.path) == [IMAGE]
+
+
+@pytest.mark.parametrize("options", [[], ["--nparts=2", "--refresh=0"]])
+def test_a_directory_that_stays_empty_is_told_at_once(source, tmp_path, options):
+    os.mkdir(source)
+    (tmp_path / "mnt").mkdir()
+    done = programs.run([programs.SUBCUBEFS, *options, source, tmp_path / "mnt"])
+    assert done.returncode == 1 and not programs.mountinfo(str(tmp_path / "mnt"))
+    programs.assert_message(done.stderr, ["No subcube files found in", source, "--nparts"])
