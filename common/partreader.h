@@ -12,7 +12,7 @@
 
 struct sc_partreader;
 
-/* `names` are the parts in the directory `dirfd`, in order; both outlive the reader. NULL: out of memory. */
+/* `names` are the parts in the source, in order; both outlive the reader. NULL: out of memory. */
 struct sc_partreader *sc_partreader_new(const struct sc_source *source, const char *const *names, size_t nparts);
 void sc_partreader_free(struct sc_partreader *reader);
 

@@ -362,15 +362,17 @@ static bool is_virtual(int dirfd, const char *name)
 	return join(&path, name, SC_IMAGECONCAT_FILE, NULL) == 0 && fstatat(dirfd, path.text, &st, 0) == 0;
 }
 
-/* Whether all that was opened in the part's directory was of one part: none took its place meanwhile. */
-static int check_directory(const struct sc_source *source, const char *name, const struct stat *before,
+/* Whether all that was opened was there at one time: no other part took its place meanwhile, and none of it was rewritten. */
+static int check_unchanged(const struct sc_source *source, const char *name, const struct sc_subcube *subcube,
 			   struct sc_error *err)
 {
-	struct stat st;
-	if (fstatat(source->dirfd, name, &st, 0) < 0)
-		return sc_error_errno(err, -errno, "%s: cannot stat", name);
-	const struct sc_file_id now = sc_file_id_of(&st), then = sc_file_id_of(before);
-	return sc_file_id_equal(&now, &then) ? 0 : changed_while_read(name, err);
+	const struct sc_subcube_files files = { name, subcube->pixels.file,
+						subcube->has_mask ? subcube->mask.file : NULL };
+	struct sc_subcube_seen seen;
+	/* What an opened file has told just now need not be asked for again. */
+	bool is_same = sc_subcube_look(source, &files, false, &seen) &&
+		       sc_identity_equal(&seen.identity, &subcube->identity);
+	return is_same ? 0 : changed_while_read(name, err);
 }
 
 static int open_table(const struct sc_source *source, const char *name, const struct stat *st,
@@ -396,7 +398,7 @@ static int open_table(const struct sc_source *source, const char *name, const st
 			rc = open_mask(source, name, mask, &subcube, err);
 	}
 	if (rc == 0)
-		rc = check_directory(source, name, st, err);
+		rc = check_unchanged(source, name, &subcube, err);
 	if (rc < 0) {
 		sc_subcube_clear(&subcube);
 		return rc;

@@ -78,7 +78,24 @@ int sc_subcube_open(const struct sc_source *source, const char *name, struct sc_
 		    struct sc_error *err);
 void sc_subcube_clear(struct sc_subcube *subcube);
 
-/* The same for a part that is a FITS image, which is not complete then. */
+/* The part, and in it the files of its pixels and mask, as in sc_subcube_array; `mask` NULL: it has none. */
+struct sc_subcube_files {
+	const char *name, *pixels, *mask;
+};
+
+struct sc_subcube_seen {
+	struct sc_identity identity; /* as in sc_subcube: another one is another part, or a part that has changed */
+	struct sc_file_id pixels_id, mask_id;
+};
+
+/*
+ * Looks at the versions of a part's files, without opening one. `ask`: network file systems are to tell what is, not what they
+ * remember. False: some of them are not there.
+ */
+bool sc_subcube_look(const struct sc_source *source, const struct sc_subcube_files *files, bool ask,
+		     struct sc_subcube_seen *ret_seen);
+
+/* sc_subcube_open for a part that is a FITS image, which is not complete then. */
 int sc_subcube_open_fits(const struct sc_source *source, const char *name, struct sc_subcube *ret_subcube,
 			 struct sc_error *err);
 

@@ -218,7 +218,20 @@ def test_storage_that_goes_away(tmp_path, mount, faultfs, record_fault):
     record_fault("Source", "reads after the storage went away", tried)
 
 
-def test_a_part_that_is_replaced_while_its_header_is_read(tmp_path, mount, faultfs, record_fault):
+def replace(part, new):
+    shutil.move(part, new + ".old")
+    shutil.move(new, part)
+
+
+def rewrite(part, new):
+    """In place: the directory and its entries stay."""
+    for name in programs.tree(new):
+        if os.path.isfile(os.path.join(new, name)):
+            shutil.copyfile(os.path.join(new, name), os.path.join(part, name))
+
+
+@pytest.mark.parametrize("change", [replace, rewrite])
+def test_a_part_that_changes_while_its_header_is_read(tmp_path, mount, faultfs, record_fault, change):
     """Its header files are opened one after another: all are of one part."""
     directory = tmp_path / "directory"
     family(str(directory), "cube")
@@ -236,14 +249,13 @@ def test_a_part_that_is_replaced_while_its_header_is_read(tmp_path, mount, fault
             thread = threading.Thread(target=lambda: got.append(files_of(mnt.view("cube.image"))))
             thread.start()
             assert programs.wait_until(lambda: storage.stats(rule).held == 1)
-            shutil.move(part, str(tmp_path / ("old%d" % number)))
-            shutil.move(new, part)
+            change(part, new)
             storage.clear(rule)
             thread.join(programs.START_S)
             assert got and other[0].object.encode() in got[0]["table.dat"]
             assert got[0][PIXELS].startswith(other[0].pixels.tobytes())
         tried += 1
-    record_fault("Source", "a part replaced while its header is read", tried)
+    record_fault("Source", "a part %s while its header is read" % {replace: "replaced", rewrite: "rewritten"}[change], tried)
 
 
 # --- storage that does not answer ---
