@@ -36,14 +36,20 @@ void sc_copied_close(struct sc_copied *copied)
 	*copied = (struct sc_copied){ .dirfd = -1, .arrays = { { .fd = -1 }, { .fd = -1 } } };
 }
 
+/* What somebody else put there is not what we copied. */
+static bool is_ours(const struct stat *st)
+{
+	return st->st_uid == geteuid();
+}
+
 /* The file that the state tells of. One that has a second name may be in a finished image. */
 static bool open_array(struct sc_copied *copied, unsigned number, uint64_t inode)
 {
 	struct stat st;
 	sc_autoclose int fd =
 	    openat(copied->dirfd, file_names[number], O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_ino != inode ||
-	    st.st_size != copied->arrays[number].form.size_bytes)
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !is_ours(&st) || st.st_nlink != 1 ||
+	    st.st_ino != inode || st.st_size != copied->arrays[number].form.size_bytes)
 		return false;
 	copied->arrays[number].fd = sc_steal_fd(&fd);
 	return true;
@@ -52,7 +58,8 @@ static bool open_array(struct sc_copied *copied, unsigned number, uint64_t inode
 static bool load(struct sc_copied *copied)
 {
 	uint64_t inodes[SC_COPIED_ARRAYS];
-	if (sc_copiedstate_read(copied, inodes) < 0)
+	struct stat st;
+	if (fstat(copied->dirfd, &st) < 0 || !is_ours(&st) || sc_copiedstate_read(copied, inodes) < 0)
 		return false;
 	for (unsigned i = 0; i < SC_COPIED_ARRAYS; i++) {
 		if (copied->arrays[i].nlayers > 0 && !open_array(copied, i, inodes[i]))

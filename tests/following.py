@@ -34,16 +34,25 @@ class Ground:
         os.makedirs(self.out)
         self._stores = []
 
-    def put(self, made, *numbers, ext=".image"):
-        """Finished parts appear, each at one moment. All of `made` are made at the first call, so they are old enough soon."""
+    def _store(self, made, ext):
+        """Where all of `made` are, made at the first call, so they are old enough soon."""
         store = next((s for family, e, s in self._stores if family is made and e == ext), None)
         if store is None:
             store = os.path.join(self.scratch, "%d" % len(self._stores))
             self._stores.append((made, ext, store))
             live.build(store, made, ext=ext)
+        return store
+
+    def put(self, made, *numbers, ext=".image"):
+        """Finished parts appear, each at one moment."""
         for number in numbers:
             name = synth.name(number, ext)
-            os.rename(os.path.join(store, name), os.path.join(self.source, name))
+            os.rename(os.path.join(self._store(made, ext), name), os.path.join(self.source, name))
+
+    def put_copy(self, made, number):
+        name = synth.name(number)
+        shutil.copytree(os.path.join(self._store(made, ".image"), name), os.path.join(self.scratch, name))
+        os.rename(os.path.join(self.scratch, name), os.path.join(self.source, name))
 
     def exchange(self, made, number, ext=".image"):
         """Another part in its place."""
@@ -91,6 +100,9 @@ class Following:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()

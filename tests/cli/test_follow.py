@@ -1,9 +1,11 @@
 """--follow: each part is copied as it is finished; what comes out is what a run makes that begins when all is there."""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -170,13 +172,23 @@ def link_the_copy(ground):
     os.link(ground.copied_file(), ground.out + "/another")
 
 
-@pytest.mark.parametrize("harm", [damage_state, cut_state, remove_state, exchange_the_copy, cut_the_copy, link_the_copy])
+def give_it_away(ground):
+    """Somebody else who may write here could have made it up."""
+    os.chown(os.path.dirname(ground.state()), 12345, 12345)
+
+
+HARMS = [damage_state, cut_state, remove_state, exchange_the_copy, cut_the_copy, link_the_copy, give_it_away]
+
+
+@pytest.mark.parametrize("harm", HARMS)
 def test_a_state_that_is_no_good_is_as_none(ground, harm):
     made = family()
     with Following(ground, "--tiling=keep") as run:
         ground.put(made, 0, 1, 2)
         run.copies(3)
         run.stop()
+    if harm is give_it_away and os.geteuid() != 0:
+        pytest.skip("only root can")
     following.spoil(ground.copied_file())
     harm(ground)
     ground.put(made, 3, 4)
@@ -305,7 +317,6 @@ def test_what_was_copied_ahead_is_compared_too(ground):
 def test_uneven_parts(ground, nchan):
     """With --nchan the shape is known from the start; without it the end decides, and is right all the same."""
     made = synth.run([3, 2, 2, 2, 2], ny=12, nx=16)
-    ground.put(made)
     with Following(ground, "--tiling=16,12,1,1", *nchan) as run:
         ground.put(made, 0, 1)
         if nchan:
@@ -372,6 +383,73 @@ def test_garbage_on_standard_input(ground, text):
     programs.assert_message(err, ["standard input", "up to 5"])
     assert len(err.splitlines()) == 1
     assert os.listdir(ground.out) == []
+
+
+class Course:
+    """Parts come, are rewritten, go and come back, the run is stopped and killed, in any order."""
+
+    def __init__(self, ground, versions, tiling, chance):
+        self.ground, self.versions, self.tiling, self.chance = ground, versions, tiling, chance
+        self.there = {}     # number -> version
+        self.run = Following(ground, tiling)
+
+    def come(self, number):
+        self.there[number] = self.chance.randrange(len(self.versions))
+        self.ground.put_copy(self.versions[self.there[number]], number)
+
+    def rewrite(self, number):
+        live.remove(self.ground.source, number)
+        self.come(number)
+
+    def go_and_come_back(self, number):
+        name = synth.name(number)
+        here, away = os.path.join(self.ground.source, name), os.path.join(self.ground.scratch, name)
+        os.rename(here, away)
+        time.sleep(self.chance.random())
+        os.rename(away, here)
+
+    def stop(self, number):
+        self.run.stop(number)
+        self.run.close()
+        self.run = Following(self.ground, self.tiling)
+
+    def step(self):
+        number = self.chance.randrange(5)
+        is_there = number in self.there
+        if not is_there and len(self.there) < 4:
+            self.come(number)
+        elif is_there:
+            self.chance.choice([self.rewrite, self.go_and_come_back])(number)
+        if self.chance.random() < 0.3:
+            self.stop(self.chance.choice([signal.SIGINT, signal.SIGKILL]))
+        time.sleep(2 * self.chance.random())
+
+    def end(self):
+        for number in set(range(5)) - set(self.there):
+            self.come(number)
+        self.run.ends()
+        return synth.truth([self.versions[self.there[n]][n] for n in range(5)])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("tiling", TILINGS)
+def test_any_course_of_events_gives_the_same_image(tmp_path, tiling, soak, record_fault):
+    chance, versions, tried, option = random.Random(tiling), [family(), family(value=10)], 0, "--tiling=" + tiling
+    for turn in soak(short=1, long=50, done=lambda: tried):
+        ground = following.Ground(tmp_path / str(turn))
+        course = Course(ground, versions, option, chance)
+        try:
+            for _ in range(chance.randint(4, 8)):
+                course.step()
+            truth = course.end()
+        finally:
+            course.run.close()
+        assert_made(ground, option)
+        judge.assert_same(judge.one(ground.image()), truth, keys=["pixels_sha256", "mask_sha256"])
+        shutil.rmtree(tmp_path / str(turn))
+        tried += 1
+    record_fault("Materializer", "--follow, tiling %s: parts that come, change, go and come back, runs stopped and killed" % tiling,
+                 tried)
 
 
 def test_progress_is_told_in_words(ground):

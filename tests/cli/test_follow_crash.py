@@ -11,9 +11,16 @@ import diskcalls
 import following
 import programs
 
-# a call in so many is tried; SC_EVERY=1: each
-STEP = 1 if os.environ.get("SC_EVERY") == "1" else 4
 NPARTS = 3
+
+pytestmark = pytest.mark.soak
+
+
+def calls(first, count, step):
+    """Numbers of the calls at which something happens, a few of them; all under tools/soak."""
+    if os.environ.get("SC_SOAK_SECONDS"):
+        return range(1, count + 1)
+    return range(first, count + 1, step * 2 if programs.is_sanitized() else step)
 
 
 class Stage:
@@ -87,7 +94,7 @@ def stage(request, tmp_path):
 def test_killed_before_the_last_part(stage, record_fault):
     stage.clear()
     count, tried = stage.first(0, "").stop().count, 0
-    for at in range(1, count + 1, STEP):
+    for at in calls(1, count, 4):
         stage.clear()
         stage.first(at, "kill").stop(signal.SIGKILL)
         stage.ends_well()
@@ -123,7 +130,7 @@ def test_at_its_end(stage, do, record_fault):
     begin()
     whole, tried = stage.start(0, "").end(), 0
     assert whole.returncode == 0
-    for at in range(1 + list(WAYS).index(do), whole.count + 1, STEP * 2):
+    for at in calls(1 + list(WAYS).index(do), whole.count, 9):
         begin()
         done = stage.start(at, do).end()
         assert done.returncode in (0, WAYS[do]), (at, done.returncode, done.stderr)
