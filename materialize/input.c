@@ -145,10 +145,12 @@ static enum sc_status check_outputs(const struct sc_options *options, const stru
 	return SC_STATUS_DONE;
 }
 
-static bool is_directory(const char *path)
+/* A directory that may be taken for BASE because the subcubes are in it; one that is an image itself may be, too. */
+static bool may_hold_subcubes(const char *path)
 {
 	struct stat st;
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	sc_autoclose int dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return dirfd >= 0 && fstatat(dirfd, "table.dat", &st, 0) < 0 && fstatat(dirfd, "imageconcat.json", &st, 0) < 0;
 }
 
 /* One that is asked for must be there, but when there is nothing at all, that is what is said. */
@@ -167,7 +169,7 @@ static enum sc_status check_extensions(const struct sc_options *options, const s
 	if (scan->nproducts == 0 || (absent && npresent == 0)) {
 		sc_error_set(err, -ENOENT, "%s for %s%s%s; subcube-materialize --list %s tells what there is", NOT_FOUND,
 			     options->base, scan->nproducts ? ", extension " : "", scan->nproducts ? absent : "",
-			     is_directory(options->base) ? options->base : input->source.path);
+			     may_hold_subcubes(options->base) ? options->base : input->source.path);
 		return SC_STATUS_NOT_FOUND;
 	}
 	if (absent && options->follow == SC_FOLLOW_OFF) {

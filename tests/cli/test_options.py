@@ -119,11 +119,11 @@ def test_nothing_to_do_is_status_3(tmp_path, base):
 
 
 def test_it_is_told_how_to_find_what_there_is(source):
-    """Somebody gives the directory, a name that is not there, or an extension that is not there."""
-    for arguments in ([source], [source + "/nothing"], ["-e", "foo", source + "/cube"]):
+    """Somebody gives the directory, a name that is not there, a subcube, or an extension that is not there."""
+    for arguments in ([source], [source + "/nothing"], [source + "/cube.subcube.0.image"], ["-e", "foo", source + "/cube"]):
         done = programs.materialize(*arguments)
         assert done.returncode == 3
-        programs.assert_message(done.stderr, ["No subcube files found", "--list %s" % source])
+        programs.assert_message(done.stderr, ["No subcube files found", "--list %s tells" % source])
 
 
 def test_it_is_told_how_to_go_on_without_what_is_missing(source):
