@@ -1,4 +1,6 @@
 /* subcube-materialize: writes the subcubes of a family as one CASA image for each extension. */
+#include <signal.h>
+
 #include "adopt.h"
 #include "ioutil.h"
 #include "list.h"
@@ -9,6 +11,8 @@
 int main(int argc, char **argv)
 {
 	struct sc_options options;
+	/* Where it was ignored, nobody would learn how a child ended. */
+	signal(SIGCHLD, SIG_DFL);
 	sc_io_hold_standard();
 	sc_options_parse(argc, argv, &options);
 	/* To standard error, which cannot fail. */

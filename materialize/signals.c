@@ -7,13 +7,23 @@
 
 static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
+/* nohup, or a shell that started us in the background, has them ignored. */
+static bool is_ignored(int number)
+{
+	struct sigaction now;
+	return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+/* Not what is ignored: while it is blocked it would come nevertheless. */
 static sigset_t waited_for(void)
 {
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
-	for (size_t i = 0; i < SC_COUNT_OF(stop_signals); i++)
-		sigaddset(&set, stop_signals[i]);
+	for (size_t i = 0; i < SC_COUNT_OF(stop_signals); i++) {
+		if (!is_ignored(stop_signals[i]))
+			sigaddset(&set, stop_signals[i]);
+	}
 	return set;
 }
 
@@ -24,10 +34,9 @@ static void exit_with_signal(int number)
 
 void sc_signals_exit_at_once(void)
 {
-	struct sigaction action = { .sa_handler = exit_with_signal }, now;
+	struct sigaction action = { .sa_handler = exit_with_signal };
 	for (size_t i = 0; i < SC_COUNT_OF(stop_signals); i++) {
-		/* nohup, or a shell that started us in the background, had them ignored. */
-		if (sigaction(stop_signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+		if (!is_ignored(stop_signals[i]))
 			sigaction(stop_signals[i], &action, NULL);
 	}
 	sigset_t set = waited_for();
@@ -63,8 +72,10 @@ void sc_signals_in_child(pid_t parent)
 	/* The parent may have ended before that call. */
 	if (getppid() != parent)
 		_exit(1);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
+	/* As the parent's own, but for the terminal's, upon which it ends them. */
+	for (size_t i = 0; i < SC_COUNT_OF(stop_signals); i++) {
+		if (!is_ignored(stop_signals[i]))
+			signal(stop_signals[i], stop_signals[i] == SIGINT ? SIG_IGN : SIG_DFL);
+	}
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }

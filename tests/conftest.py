@@ -2,6 +2,7 @@
 
 import glob
 import os
+import signal
 import subprocess
 import time
 
@@ -18,6 +19,8 @@ pytest_plugins = ["parity_plugin", "faults_plugin"]
 
 
 def pytest_configure(config):
+    # a shell that started the tests in the background had it ignored, which programs inherit
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "fuse: mounts; skipped with the reason where that is impossible")
     config.addinivalue_line("markers", "nofuse: needs no mount although it lies in mount/")
     config.addinivalue_line("markers", "soak: has a long setting, for tools/soak")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import signal
 import subprocess
 import threading
 from typing import Callable
@@ -53,9 +52,9 @@ def _all_messages(stream, function: Callable[[str], None]) -> None:
 
 
 def _stop(child: subprocess.Popen) -> None:
-    """Ends a child in order. It may be cleaning up after a signal that the terminal sent to both."""
+    """Ends a child in order. It may be cleaning up after a signal that the terminal sent to both. SIGINT itself may be ignored."""
     if child.poll() is None:
-        child.send_signal(signal.SIGINT)
+        child.terminate()
     # A program that writes to what nobody reads would never end.
     for line in child.stdout:
         pass

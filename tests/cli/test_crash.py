@@ -25,11 +25,12 @@ def big(tmp_path_factory):
     return source, parts
 
 
-def start(source, out, *options):
+def start(source, out, *options, ignored=()):
     # the general path with one process and small tiles: slow enough to be stopped in the middle
     return subprocess.Popen([programs.MATERIALIZE, "-j", "2", "--tiling", "16,16,1,5", *options, "-o", str(out),
                              source + "/big"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            text=True, start_new_session=True)
+                            text=True, start_new_session=True,
+                            preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored])
 
 
 def started(process, directory):
@@ -96,6 +97,20 @@ def test_an_interrupted_run_leaves_nothing(big, tmp_path, number):
     assert process.returncode != 0
     assert children_gone(process.pid)
     assert os.listdir(tmp_path) == [], err
+
+
+def test_what_is_ignored_does_not_stop_it(big, tmp_path):
+    """As nohup has it, and shells for what they start in the background; SIGCHLD some launchers."""
+    source, _ = big
+    numbers = [signal.SIGHUP, signal.SIGINT]
+    process = start(source, tmp_path / "big", ignored=[*numbers, signal.SIGCHLD])
+    started(process, tmp_path)
+    for number in numbers:
+        # also to the children, as from a terminal
+        os.killpg(process.pid, number)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert sorted(os.listdir(tmp_path)) == FINAL
 
 
 def test_interrupt_from_the_keyboard_reaches_all_and_leaves_nothing(big, tmp_path):

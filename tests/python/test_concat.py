@@ -254,7 +254,7 @@ def test_an_interrupt_stops_the_program_first(family, tmp_path):
     base, _ = family()
     tool = tmp_path / "bin" / "subcube-materialize"
     tool.parent.mkdir()
-    tool.write_text("#!/bin/sh\ntrap 'echo stopped >%s/stopped; exit 130' INT\n"
+    tool.write_text("#!/bin/sh\ntrap 'echo stopped >%s/stopped; exit 143' TERM\n"
                     "echo subcube-materialize: warning: started >&2\n"
                     "while :; do sleep 0.05; done\n" % tmp_path)
     tool.chmod(0o755)
