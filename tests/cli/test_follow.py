@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import disks
 import following
 import judge
 import live
@@ -383,6 +384,24 @@ def test_garbage_on_standard_input(ground, text):
     programs.assert_message(err, ["standard input", "up to 5"])
     assert len(err.splitlines()) == 1
     assert os.listdir(ground.out) == []
+
+
+@pytest.mark.parametrize("kind", disks.KINDS)
+def test_parts_are_cloned_where_that_can_be(tmp_path, kind):
+    made = synth.run([2] * 4, ny=256, nx=512)
+    try:
+        with disks.mounted(kind, tmp_path / kind) as where:
+            ground = following.Ground(where)
+            ground.put(made, 0, 3)
+            before = disks.used_bytes(where)
+            with Following(ground, "--tiling=keep", "--reflink=always", nparts=4) as run:
+                run.copies(2)
+                ground.put(made, 1, 2)
+                run.ends()
+            assert disks.used_bytes(where) - before < 2 * 512 * 256 * 4
+            assert_made(ground, "--tiling=keep")
+    except disks.CannotMount as error:
+        pytest.skip(str(error))
 
 
 class Course:
