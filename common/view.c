@@ -201,9 +201,7 @@ static int make_tables(struct sc_view *view, const struct sc_header *header, con
 	/* A history that is left out for being out of reach is seen by nobody. */
 	if (rc == 0 && !files.warning)
 		rc = add_history_access(view, histories, nhistories, err);
-	if (rc < 0)
-		return rc;
-	if (files.warning) {
+	if (rc == 0 && files.warning) {
 		forget_history(view);
 		rc = sc_assemble_warn(view, err, "%s", files.warning);
 	}
