@@ -81,7 +81,7 @@ def test_a_header_program_that_is_not_there(small, mount, monkeypatch):
 def test_what_a_killed_mount_leaves_is_removed(small, mount, set_mode, tmp_path, monkeypatch, record_fault):
     """By the next one that makes a header there; but not what another one uses, or has begun not long ago."""
     source, _ = small
-    scratch, readers = tmp_path / "scratch", []
+    scratch, readers = tmp_path / "scratch", {}
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
     monkeypatch.setenv("SUBCUBEFS_HEADER_SECONDS", "600")
@@ -92,8 +92,8 @@ def test_what_a_killed_mount_leaves_is_removed(small, mount, set_mode, tmp_path,
 
     def begin(mnt, old):
         before = set(os.listdir(scratch))
-        readers.append(threading.Thread(target=look, args=(mnt,)))
-        readers[-1].start()
+        readers[mnt] = threading.Thread(target=look, args=(mnt,))
+        readers[mnt].start()
         assert programs.wait_until(lambda: len(os.listdir(scratch)) > len(before))
         made, = set(os.listdir(scratch)) - before
         if old:
@@ -104,6 +104,7 @@ def test_what_a_killed_mount_leaves_is_removed(small, mount, set_mode, tmp_path,
         pid, = mnt.pids()
         os.kill(pid, signal.SIGKILL)
         assert programs.wait_until(lambda: not mnt.pids())
+        readers[mnt].join()
         assert programs.run(["fusermount3", "-u", mnt.path]).returncode == 0
 
     set_mode("hung as long as its mount lives")
@@ -123,8 +124,7 @@ def test_what_a_killed_mount_leaves_is_removed(small, mount, set_mode, tmp_path,
         pid, = living.pids()
         os.kill(pid, signal.SIGTERM)
         living.assert_gone()
-    for reader in readers:
-        reader.join()
+    readers[living].join()
     record_fault("Processes", "a mount is killed while a header is made: its scratch directory goes", 1)
 
 
