@@ -1,5 +1,6 @@
 """--follow: each part is copied as it is finished; what comes out is what a run makes that begins when all is there."""
 
+import fcntl
 import os
 import random
 import shutil
@@ -147,7 +148,11 @@ def test_one_that_was_stopped_goes_on(ground, number):
 
 
 def damage_state(ground):
-    following.spoil(ground.state(), at=40)
+    """It is sound JSON still, but says that the last layer is copied."""
+    text = programs.whole(ground.state())
+    assert b'0"' in text
+    with open(ground.state(), "wb") as stream:
+        stream.write(text.replace(b'0"', b'1"'))
 
 
 def cut_state(ground):
@@ -256,6 +261,20 @@ def test_no_other_may_work_on_the_same_meanwhile(ground):
         programs.assert_message(done.stderr, ["cube.image", "at work", "--wait"])
         ground.put(made, 2, 3, 4)
         run.ends()
+    assert_made(ground, "--tiling=keep")
+
+
+def test_another_that_works_on_the_parts_is_waited_for_when_told_to(ground):
+    made = family()
+    ground.put(made, *range(5))
+    part = os.open(os.path.join(ground.source, synth.name(0)), os.O_RDONLY)
+    fcntl.flock(part, fcntl.LOCK_EX)
+    with Following(ground, "--tiling=keep") as run:
+        programs.assert_message(run.ends(4), ["cube.subcube.0.image", "--wait"])
+    with Following(ground, "--tiling=keep", "--wait") as run:
+        assert live.stays(lambda: run.process.poll() is None, 1)
+        os.close(part)
+        assert len(run.ends().splitlines()) == 1
     assert_made(ground, "--tiling=keep")
 
 

@@ -117,6 +117,27 @@ def test_what_is_noted_is_synced_before(stage):
     assert noted == 1
 
 
+def test_what_is_written_over_is_forgotten_before(stage):
+    """A copied part goes, what is blank in its place is written, that run is killed, and the very same part comes back."""
+    def begin():
+        stage.clear()
+        stage.first(0, "").stop()
+        stage.put_third()
+        os.rename(part, away)
+    part, away = (os.path.join(d, "cube.subcube.1.image") for d in (stage.ground.source, stage.ground.scratch))
+    command = stage.ground.command("-q", "--missing=blank", "--tiling=" + stage.tiling, follow="--follow=stdin", nparts=NPARTS)
+    command = ["sh", "-c", 'echo 0 1 2 | exec "$@"', "sh", *command]
+    begin()
+    tape = diskcalls.run(stage.ground.out, stage.directory, command).tape
+    os.rename(away, part)
+    written = [line[1] for line in tape].index("unlink") - 1
+    begin()
+    diskcalls.run(stage.ground.out, stage.directory, command, int(tape[written][0]), "kill")
+    assert os.path.exists(stage.ground.state()) and not os.path.exists(stage.ground.image())
+    os.rename(away, part)
+    stage.ends_well()
+
+
 WAYS = {"kill": -9, "signal 2": 130, "full %d" % errno.ENOSPC: 1, "fail %d" % errno.EIO: 1}
 
 
