@@ -38,6 +38,23 @@ static int check_name(const struct sc_output *output, struct sc_error *err)
 	return rc < 0 ? rc : 0;
 }
 
+/*
+ * Where everybody may make files, lists of what is to be moved or removed are believed only from this user, or from the
+ * directory's owner: as the kernel follows links there.
+ */
+static int check_owner(const struct sc_output *output, const char *name, struct sc_error *err)
+{
+	struct stat parent, st;
+	if (fstat(output->parent_fd, &parent) < 0)
+		return sc_error_errno(err, -errno, "%s: cannot look at its directory", output->path);
+	if (!(parent.st_mode & S_IWOTH) || fstatat(output->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    st.st_uid == geteuid() || st.st_uid == parent.st_uid)
+		return 0;
+	return sc_error_set(err, -EPERM,
+			    "%s: %s, in a directory that everybody may write to, is another user's (%u): nothing is done with it",
+			    output->path, name, (unsigned)st.st_uid);
+}
+
 /* "a/b/NAME/" -> "a/b" (or "/", ".") and "NAME". */
 static int split_path(const char *path, char **ret_parent, char **ret_name, struct sc_error *err)
 {
@@ -102,6 +119,8 @@ int sc_output_open_existing(const char *path, struct sc_output *ret_output, stru
 {
 	struct sc_output output = { .parent_fd = -1, .work_fd = -1, .lock_fd = -1, .image_fd = -1 };
 	int rc = open_parent(&output, path, err);
+	if (rc == 0)
+		rc = check_owner(&output, output.name, err);
 	if (rc < 0)
 		sc_output_close(&output);
 	else
@@ -146,6 +165,9 @@ static int try_lock(struct sc_output *output, struct sc_error *err)
 	if (!is_new && errno != EEXIST)
 		return sc_error_errno(err, -errno, "%s: cannot make the work directory %s beside it", output->path,
 				      output->work_name);
+	int rc = is_new ? 0 : check_owner(output, output->work_name, err);
+	if (rc < 0)
+		return rc;
 	sc_autoclose int work_fd =
 	    openat(output->parent_fd, output->work_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (work_fd < 0 && errno == ENOENT)
@@ -157,13 +179,13 @@ static int try_lock(struct sc_output *output, struct sc_error *err)
 	if (lock_fd < 0 && errno == ENOENT)
 		return 0;
 	if (lock_fd < 0) {
-		int rc = -errno;
+		rc = -errno;
 		if (is_new)
 			unlinkat(output->parent_fd, output->work_name, AT_REMOVEDIR);
 		return sc_error_errno(err, rc, "%s: cannot open %s/%s beside it", output->path, output->work_name,
 				      LOCK_NAME);
 	}
-	int rc = lock_file(output, lock_fd, is_new, err);
+	rc = lock_file(output, lock_fd, is_new, err);
 	if (rc <= 0)
 		return rc;
 	output->work_fd = sc_steal_fd(&work_fd);

@@ -50,10 +50,16 @@ struct sc_output {
  */
 int sc_output_open(const char *path, bool overwrite, struct sc_output *ret_output, struct sc_error *err);
 
-/* The same for a NAME that is there to be changed in place (move.h): what it is is not looked at. */
+/*
+ * The same for a NAME that is there to be changed in place (move.h): what it is is not looked at, but whose. -EPERM: another user's,
+ * in a directory that everybody may write to.
+ */
 int sc_output_open_existing(const char *path, struct sc_output *ret_output, struct sc_error *err);
 
-/* Makes and locks the work directory, unless it is locked already. -EBUSY: another process works on this output. */
+/*
+ * Makes and locks the work directory, unless it is locked already. -EBUSY: another process works on this output. -EPERM:
+ * it is another user's, in a directory that everybody may write to.
+ */
 int sc_output_lock(struct sc_output *output, struct sc_error *err);
 
 /* The same, but does not wait for the children of a killed run to end. */

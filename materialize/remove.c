@@ -12,7 +12,6 @@
 #include "ioutil.h"
 #include "movejournal.h"
 #include "partcheck.h"
-#include "replace.h"
 #include "signals.h"
 
 int sc_remove_check(const struct sc_image *image, struct sc_error *err)
@@ -262,20 +261,22 @@ char *sc_remove_base(int work_fd)
 	return base;
 }
 
+/* Whether NAME is a directory, and no link to one, with this file. */
+static bool has_file(const struct sc_output *output, const char *file)
+{
+	struct stat st;
+	sc_autoclose int fd =
+	    openat(output->parent_fd, output->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd >= 0 && fstatat(fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
 int sc_remove_resume(const struct sc_output *output, size_t *count, int *ret_signal, struct sc_error *err)
 {
 	struct sc_movejournal journal;
-	struct sc_replace replace = { .parent_fd = output->parent_fd, .name = output->name, .label = output->path };
-	struct sc_error look = { 0 };
-	int there = sc_replace_look(&replace, &look);
-	if (there == 0)
-		return sc_error_set(err, -ENOENT, "%s is not there any more: what is left of its subcubes is kept",
-				    output->path);
-	/* A virtual one, which holds the copies, is -EEXIST. */
-	if (there < 0 && there != -EEXIST) {
-		*err = look;
-		return there;
-	}
+	if (!has_file(output, "table.dat") && !has_file(output, SC_IMAGECONCAT_FILE))
+		return sc_error_set(err, -ENOENT,
+				    "%s is not there any more: what is left of its subcubes is kept; to begin anew, remove %s beside it",
+				    output->path, output->work_name);
 	int rc = sc_movejournal_read(output->work_fd, ".", SC_OUTPUT_REMOVAL, &journal, err);
 	if (rc < 0)
 		return rc;

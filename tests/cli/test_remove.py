@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+import diskcalls
 import families
 import judge
 import programs
@@ -129,3 +130,60 @@ def test_a_listed_image_goes_too(tmp_path):
     done = programs.materialize("--images", "--remove-subcubes", "-o", tmp_path / "out", *paths)
     assert done.returncode == 0, done.stderr
     assert os.listdir(tmp_path) == ["out"]
+
+
+def interrupted(source, where, arguments, first_of_all):
+    """Killed when the first part is gone, or moved."""
+    command = [programs.MATERIALIZE, "-q", "--settle=0", "-j1", *arguments, source + "/cube"]
+    shutil.copytree(source, where / "first", symlinks=True)
+    whole = diskcalls.run(source, where, command)
+    assert whole.returncode == 0, whole.stderr
+    at = diskcalls.number_of(whole.tape, "rename", first_of_all, 0)
+    shutil.rmtree(source)
+    shutil.copytree(where / "first", source, symlinks=True)
+    assert diskcalls.run(source, where, command, at, "kill").returncode == -9
+    return families.manifest(source)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("arguments, whose, actions", [
+    (["--remove-subcubes", "--ext", ".image"], ".cube.image.subcube-materialize", [["--resume"]]),
+    (["-m", "m", "--ext", ".image"], "cube.image", [["--resume"], ["--undo"]]),
+])
+@pytest.mark.parametrize("mode, owner", [(0o1777, 0), (0o775, 54321)])
+def test_another_users_list_of_subcubes_is_not_believed(source, tmp_path, arguments, whose, actions, mode, owner):
+    """Where everybody may make files, such as in /tmp, it could tell of files that only this user may remove or move."""
+    left = interrupted(source, tmp_path, arguments, r"cube\.subcube\.0\.image")
+    os.chown("%s/%s" % (source, whose), 54321, 54321)
+    os.chmod(source, 0o1777)
+    for action in actions:
+        done = programs.materialize(*action, source + "/cube")
+        assert done.returncode == 1 and "another user" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+        assert families.manifest(source) == left
+    os.chown("%s/%s" % (source, whose), owner, owner)
+    os.chmod(source, mode)
+    done = programs.materialize("--resume", source + "/cube")
+    assert done.returncode == 0, done.stderr
+    assert not any(n.startswith("cube.subcube") and n.endswith(".image") for n in os.listdir(source))
+
+
+@pytest.mark.parametrize("now", ["nothing", "a file", "an empty directory", "a link"])
+def test_a_removal_is_not_resumed_for_what_is_no_image(source, tmp_path, now):
+    interrupted(source, tmp_path, ["--remove-subcubes", "--ext", ".image"], r"cube\.subcube\.0\.image")
+    os.rename(source + "/cube.image", tmp_path / "away")
+    if now == "a file":
+        open(source + "/cube.image", "w").close()
+    elif now == "an empty directory":
+        os.mkdir(source + "/cube.image")
+    elif now == "a link":
+        os.symlink(tmp_path / "nowhere", source + "/cube.image")
+    left = everything_loose(source)
+    done = programs.materialize("--resume", source + "/cube")
+    assert done.returncode == 1 and "is not there any more" in done.stderr, done.stderr
+    assert everything_loose(source) == left
+    shutil.rmtree(source + "/cube.image", ignore_errors=True)
+    if os.path.lexists(source + "/cube.image"):
+        os.unlink(source + "/cube.image")
+    os.rename(tmp_path / "away", source + "/cube.image")
+    assert programs.materialize("--resume", source + "/cube").returncode == 0
+    assert not [n for n in os.listdir(source) if n.endswith(".image") and "subcube" in n]
