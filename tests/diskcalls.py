@@ -33,14 +33,14 @@ class Outcome:
 class Run:
     """A run under way. `where`: a directory for the tape, outside of `root`, which is what counts."""
 
-    def __init__(self, root, where, arguments, at=0, do="", **more):
+    def __init__(self, root, where, arguments, at=0, do="", env=None, **more):
         self.tape = os.path.join(str(where), "tape")
         for end in (".held", ".go"):
             if os.path.exists(self.tape + end):
                 os.unlink(self.tape + end)
         with open(self.tape, "wb") as stream:
             stream.truncate(TAPE_BYTES)
-        env = dict(os.environ, LD_PRELOAD=LIBRARY, DISKCALLS_ROOT=os.path.realpath(root), DISKCALLS_TAPE=self.tape,
+        env = dict(env or os.environ, LD_PRELOAD=LIBRARY, DISKCALLS_ROOT=os.path.realpath(root), DISKCALLS_TAPE=self.tape,
                    DISKCALLS_AT=str(at), DISKCALLS_DO=do)
         # it is no part of the sanitizer's, which asks to come first
         env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"

@@ -98,7 +98,7 @@ def test_all_calls_are_seen(strace, tmp_path):
         command = ["strace", "-f", "-y", "-o", str(tmp_path / "trace"), "-e", "trace=" + ",".join(names)]
         # those that the header program does in its scratch directory are not of this program
         arguments = crashes.command(str(tmp_path / "root"), [*mode, "--overwrite"] if mode == ["-m", "c"] else mode)
-        done = diskcalls.run(tmp_path / "root", tmp_path, [*command, *arguments])
+        done = diskcalls.run(tmp_path / "root", tmp_path, [*command, *arguments], env=programs.traced_environment())
         assert done.returncode == 0, done.stderr
         seen = {}
         for line in open(tmp_path / "trace"):
