@@ -63,7 +63,8 @@ def concat_images(
     inimages = [os.fspath(image) for image in inimages]
     if not inimages:
         raise ValueError("concat_images: no images to concatenate into %s" % outimage)
-    outimage = os.fspath(outimage)
+    # As it will be told.
+    outimage = re.sub("(?<=.)/+$", "", os.fspath(outimage))
     arguments = [SETTLED, "--images", "-o", outimage, "--mode", mode, "--relax" if relax else "--strict"]
     if axis >= 0:
         arguments += ["--axis", str(axis)]

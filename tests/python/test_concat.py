@@ -297,6 +297,14 @@ def test_images_in_the_order_given(family, tmp_path, said):
     assert said(logging.INFO)[-1].startswith("Concatenated 2 images → %s (mode=paged, " % out)
 
 
+@pytest.mark.parametrize("end", ["/", "//"])
+def test_an_image_may_be_named_as_a_directory(family, tmp_path, end):
+    base, parts = family(counts=(1, 2))
+    names = [base + ".subcube.%d.image" % n for n in (0, 1)]
+    subcubefs.concat_images(str(tmp_path / "new") + end, [name + end for name in names])
+    assert_is_cube_of(parts, str(tmp_path / "new"))
+
+
 def test_an_image_that_exists_is_replaced_unless_told_otherwise(family, tmp_path):
     base, parts = family(counts=(1, 2))
     out = str(tmp_path / "new")
