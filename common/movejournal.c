@@ -181,11 +181,10 @@ bool sc_movejournal_is_unfinished(int dirfd, const char *path)
 
 int sc_movejournal_report(const char *path, struct sc_error *err)
 {
-	return sc_error_set(
-	    err, -EINPROGRESS,
-	    "%s: moving subcubes into it or back was interrupted: subcube-materialize --resume finishes "
-	    "it, --undo puts all of them back",
-	    path);
+	return sc_error_set(err, -EINPROGRESS,
+			    "%s: moving subcubes into it or back was interrupted: subcube-materialize --resume %s finishes it, "
+			    "--undo puts all of them back",
+			    path, path);
 }
 
 /*

@@ -30,8 +30,8 @@ static int sweep_one(int dirfd, const char *work_name, const char *path, const c
 	if (sc_remove_is_unfinished(work_fd))
 		return sc_error_set(err, -EINPROGRESS,
 				    "%s is complete, but removing its subcubes was interrupted: subcube-materialize "
-				    "--resume finishes that",
-				    path);
+				    "--resume %s finishes that",
+				    path, path);
 	if (sc_output_open_existing(path, &output, NULL) < 0)
 		return 0;
 	if (sc_output_try_lock(&output, NULL) == 0) {

@@ -132,9 +132,9 @@ def test_a_listed_image_goes_too(tmp_path):
     assert os.listdir(tmp_path) == ["out"]
 
 
-def interrupted(source, where, arguments, first_of_all):
+def interrupted(source, where, arguments, first_of_all, base="cube"):
     """Killed when the first part is gone, or moved."""
-    command = [programs.MATERIALIZE, "-q", "--settle=0", "-j1", *arguments, source + "/cube"]
+    command = [programs.MATERIALIZE, "-q", "--settle=0", "-j1", *arguments, "%s/%s" % (source, base)]
     shutil.copytree(source, where / "first", symlinks=True)
     whole = diskcalls.run(source, where, command)
     assert whole.returncode == 0, whole.stderr
@@ -187,3 +187,19 @@ def test_a_removal_is_not_resumed_for_what_is_no_image(source, tmp_path, now):
     os.rename(tmp_path / "away", source + "/cube.image")
     assert programs.materialize("--resume", source + "/cube").returncode == 0
     assert not [n for n in os.listdir(source) if n.endswith(".image") and "subcube" in n]
+
+
+@pytest.mark.parametrize("arguments", [["--remove-subcubes"], ["-m", "m"]])
+def test_what_is_to_be_resumed_first_is_named_as_it_has_to_be(tmp_path, arguments):
+    """It may be of another family, whose name begins alike."""
+    source = str(tmp_path / "run")
+    for base in ("obs", "obs.cont"):
+        synth.build(source, synth.run([1, 1], ny=3, nx=4), base=base)
+    interrupted(source, tmp_path, arguments, r"subcube\.0\.image", "obs.cont")
+    refused = programs.materialize("--settle=0", source + "/obs")
+    assert refused.returncode == 2, refused.stderr
+    words = refused.stderr.split()
+    resumed = words[words.index("--resume") + 1]
+    done = programs.materialize("--resume", resumed)
+    assert done.returncode == 0, done.stderr
+    assert [n for n in os.listdir(source) if n.startswith("obs.cont.subcube")] == []
