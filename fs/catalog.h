@@ -161,10 +161,9 @@ int sc_catalog_update(struct sc_catalog *catalog, struct sc_scan *scan);
  */
 int64_t sc_catalog_check(struct sc_catalog *catalog, unsigned patience_s);
 
-/* Something that the kernel may remember and that is not so any more. */
+/* A generation that has lost its name: the kernel may remember what is in its files. */
 struct sc_catalog_change {
-	char *name;      /* in the root; freed by the caller */
-	uint64_t serial; /* of the generation that had it; 0: none, the name is new */
+	uint64_t serial;
 	unsigned nnodes;
 	struct sc_catalog_change *next;
 };

@@ -47,18 +47,14 @@ static int add_generation(struct sc_catalog *catalog, struct sc_generation *gene
 	return 0;
 }
 
-/* The kernel is told; out of memory, its own times run out. */
-static void note_change(struct sc_catalog *catalog, const char *name, const struct sc_generation *replaced)
+/* Out of memory, the kernel is not told: whoever has it open may be shown what was read before. */
+static void note_change(struct sc_catalog *catalog, const struct sc_generation *replaced)
 {
-	struct sc_catalog_change *change = calloc(1, sizeof(*change));
-	if (!catalog->refreshing || !change || !(change->name = strdup(name))) {
-		free(change);
+	struct sc_catalog_change *change = catalog->refreshing ? calloc(1, sizeof(*change)) : NULL;
+	if (!change)
 		return;
-	}
-	if (replaced) {
-		change->serial = replaced->serial;
-		change->nnodes = replaced->view ? replaced->view->nnodes : 1;
-	}
+	change->serial = replaced->serial;
+	change->nnodes = replaced->view ? replaced->view->nnodes : 1;
 	*catalog->last_change = change;
 	catalog->last_change = &change->next;
 }
@@ -66,7 +62,7 @@ static void note_change(struct sc_catalog *catalog, const char *name, const stru
 static void replace(struct sc_entry *entry)
 {
 	struct sc_generation *generation = sc_steal_ptr(entry->current);
-	note_change(entry->catalog, entry->name, generation);
+	note_change(entry->catalog, generation);
 	generation->entry = NULL;
 	generation->replaced_ns = sc_catalog_now_ns();
 	generation->references--;
@@ -209,7 +205,6 @@ int sc_entry_show(struct sc_entry *entry)
 	entry->current = generation;
 	entry->watched = false;
 	free_unsettled(entry);
-	note_change(catalog, entry->name, NULL);
 	return 0;
 }
 

@@ -20,7 +20,7 @@
 #define KEEP_SECONDS 3600.0
 #define KEEP_ABSENT_SECONDS 1.0
 
-/* Where the source is looked at again, names may go over to other nodes: the kernel is told, but asks now and then. */
+/* Where the source is looked at again, names may go over to other nodes. */
 #define KEEP_NAME_SECONDS 1.0
 
 /* --- the session --- */
@@ -31,6 +31,11 @@ static void op_init(void *userdata, struct fuse_conn_info *connection)
 	connection->max_readahead = SC_KERNEL_READ_AHEAD;
 	connection->max_background = SC_MAX_BACKGROUND;
 	connection->congestion_threshold = SC_MAX_BACKGROUND * 3 / 4;
+	/*
+	 * Else one name that has to be waited for holds up all who look up another or list in its directory; libfuse before
+	 * 3.17 leaves it out whatever is wanted.
+	 */
+	connection->want |= connection->capable & FUSE_CAP_PARALLEL_DIROPS;
 	/* libfuse wants it said twice. */
 	connection->max_read = service->max_read;
 	service->ready(service->context);

@@ -52,7 +52,6 @@ static void run_telling(struct sc_job *job)
 		struct sc_catalog_change *change = telling->changes;
 		telling->changes = change->next;
 		telling->refresh->options.tell(telling->refresh->options.context, change);
-		free(change->name);
 		free(change);
 	}
 	free(telling);
@@ -64,10 +63,8 @@ static void tell(struct sc_refresh *refresh, struct sc_catalog_change *changes)
 	if (!changes)
 		return;
 	if (!telling) {
-		/* The kernel's own times run out. */
 		while (changes) {
 			struct sc_catalog_change *next = changes->next;
-			free(changes->name);
 			free(changes);
 			changes = next;
 		}

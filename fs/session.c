@@ -340,12 +340,14 @@ int sc_session_serve(struct sc_session *session, const char *mountpoint, bool fo
 	return rc;
 }
 
-/* What the kernel does not know is no error. */
+/*
+ * What the kernel does not know is no error. Of names it is told nothing, they run out soon: for that a thread would wait in
+ * the kernel for all who look one up in the root. While one of them waits for storage that hangs, not even a killed program would end.
+ */
 void sc_session_tell(void *pointer, const struct sc_catalog_change *change)
 {
 	const struct sc_session *session = pointer;
-	fuse_lowlevel_notify_inval_entry(session->fuse, FUSE_ROOT_ID, change->name, strlen(change->name));
-	for (unsigned i = 0; change->serial && i < change->nnodes; i++) {
+	for (unsigned i = 0; i < change->nnodes; i++) {
 		uint64_t id = change->serial << SC_NODE_BITS | i;
 		fuse_lowlevel_notify_inval_inode(session->fuse, id, 0, 0);
 		fuse_lowlevel_notify_inval_inode(session->fuse, id | SC_NODE_ALIAS, 0, 0);

@@ -309,7 +309,6 @@ void sc_catalog_free(struct sc_catalog *catalog)
 	while (catalog->first_change) {
 		struct sc_catalog_change *change = catalog->first_change;
 		catalog->first_change = change->next;
-		free(change->name);
 		free(change);
 	}
 	sc_way_close(&catalog->way);

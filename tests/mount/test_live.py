@@ -1,7 +1,9 @@
 """A mount over an imaging run that is still going: what is shown follows the source, a snapshot at a time."""
 
 import errno
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -369,3 +371,29 @@ def test_a_directory_that_stays_empty_is_told_at_once(source, tmp_path, options)
     done = programs.run([programs.SUBCUBEFS, *options, source, tmp_path / "mnt"])
     assert done.returncode == 1 and not programs.mountinfo(str(tmp_path / "mnt"))
     programs.assert_message(done.stderr, ["No subcube files found in", source, "--nparts"])
+
+
+def test_the_daemon_killed_while_a_name_takes_for_ever(source, mount, faultfs):
+    """Another name has gone over to a new image: no thread waits in the kernel for the name that hangs, and keeps all of it there."""
+    for ext in (".image", ".psf"):
+        live.build(source, live.parts(2), ext=ext)
+    storage = faultfs(source)
+    with mount(storage.path, *live.OPTIONS, "--no-cache") as mnt:
+        assert live.planes(mnt.view(IMAGE)) == live.expected(0, 1)
+        told = os.open(os.path.join(mnt.path, ".subcubefs"), os.O_RDONLY)
+
+        def generation():
+            with open(os.open("status.json", os.O_RDONLY, dir_fd=told)) as stream:
+                return [i["generation"] for i in json.load(stream)["images"] if i["name"] == IMAGE and i["current"]]
+        before = generation()
+        rule = storage.rule("getattr", "*.psf", "hang")
+        hung = subprocess.Popen(["ls", mnt.view("cube.psf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert programs.wait_until(lambda: storage.stats(rule).held > 0)
+        live.touch(os.path.join(source, synth.name(0)))
+        assert programs.wait_until(lambda: generation() != before, 60)
+        time.sleep(0.5)     # the kernel is told within a tenth of a second
+        os.close(told)
+        os.kill(mnt.pids()[0], signal.SIGKILL)
+        storage.clear(rule)     # a process that waits for storage can be killed when that answers
+        assert programs.wait_until(lambda: hung.poll() is not None), "who waits for the name waits for ever"
+        assert programs.wait_until(lambda: not mnt.pids())
