@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include "optionvalues.h"
 #include "viewoptions.h"
 
 #include <argp.h>
@@ -7,9 +8,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-/* More processes than this were never faster, and would only be a slip of the finger. */
-#define MAX_JOBS 1024
 
 enum {
 	KEY_TILING = 256,
@@ -166,110 +164,13 @@ static void reject(const struct argp_state *state, const char *format, ...)
 	exit(SC_STATUS_USAGE);
 }
 
-static bool add_extension(struct sc_options *options, const char *text, size_t length)
+/* What became of a value. */
+static void check(int rc, const struct argp_state *state, const struct sc_error *err)
 {
-	char *extension = NULL;
-	while (length > 0 && *text == '.') {
-		text++;
-		length--;
-	}
-	if (length == 0)
-		return true;
-	if (asprintf(&extension, ".%.*s", (int)length, text) < 0)
-		return false;
-	for (size_t i = 0; i < options->nextensions; i++) {
-		if (strcmp(options->extensions[i], extension) == 0) {
-			free(extension);
-			return true;
-		}
-	}
-	char **grown = reallocarray(options->extensions, options->nextensions + 1, sizeof(*grown));
-	if (!grown) {
-		free(extension);
-		return false;
-	}
-	options->extensions = grown;
-	options->extensions[options->nextensions++] = extension;
-	return true;
-}
-
-static void add_extensions(struct sc_options *options, const char *list, struct argp_state *state)
-{
-	for (const char *at = list;; at++) {
-		size_t length = strcspn(at, ",");
-		if (!add_extension(options, at, length))
-			argp_failure(state, SC_STATUS_FAILED, ENOMEM, "--ext");
-		at += length;
-		if (*at == 0)
-			break;
-	}
-	if (options->nextensions == 0)
-		reject(state, "--ext: expected extensions such as .image,.psf, not '%s'", list);
-}
-
-static unsigned parse_jobs(const char *text, struct argp_state *state)
-{
-	char *end;
-	errno = 0;
-	unsigned long number = strtoul(text, &end, 10);
-	if (errno || end == text || *end || text[0] == '-' || number > MAX_JOBS)
-		reject(state, "--jobs: expected a number from 0 to %d, not '%s'", MAX_JOBS, text);
-	return (unsigned)number;
-}
-
-/* Like 512M. */
-static uint64_t parse_memory(const char *text, struct argp_state *state)
-{
-	static const char suffixes[] = "KMG";
-	char *end;
-	errno = 0;
-	unsigned long long number = strtoull(text, &end, 10);
-	bool is_number = errno == 0 && end != text && text[0] >= '0' && text[0] <= '9';
-	const char *suffix = *end ? strchr(suffixes, *end) : NULL;
-	unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
-	uint64_t bytes = (uint64_t)number << shift;
-	if (!is_number || end[suffix ? 1 : 0] || bytes >> shift != number)
-		reject(state, "--memory: expected a size such as 512M, not '%s'", text);
-	if (bytes < SC_OPTIONS_LEAST_MEMORY_BYTES)
-		reject(state, "--memory: at least 4M, not '%s'", text);
-	return bytes;
-}
-
-/* One of three words, as a number of an enumeration that has them in this order. */
-static int parse_when(const char *option, const char *text, struct argp_state *state)
-{
-	static const char *const words[] = { "auto", "always", "never" };
-	for (size_t i = 0; i < SC_COUNT_OF(words); i++) {
-		if (strcmp(words[i], text) == 0)
-			return (int)i;
-	}
-	reject(state, "--%s: expected auto, always or never, not '%s'", option, text);
-	return 0;
-}
-
-/* CASA tells modes by their first letter. */
-static bool parse_mode(const char *text, struct sc_options *options, bool *ret_auto)
-{
-	static const struct {
-		const char *name;
-		enum sc_mode mode;
-		bool is_auto;
-	} modes[] = {
-		{ "paged", SC_MODE_PAGED, false },
-		{ "nomovevirtual", SC_MODE_NOMOVE, false },
-		{ "virtual", SC_MODE_NOMOVE, false },
-		{ "copyvirtual", SC_MODE_COPYVIRTUAL, false },
-		{ "movevirtual", SC_MODE_MOVEVIRTUAL, false },
-		{ "auto", SC_MODE_PAGED, true },
-	};
-	for (size_t i = 0; i < SC_COUNT_OF(modes) && *text; i++) {
-		if (strncmp(modes[i].name, text, strlen(text)) != 0)
-			continue;
-		options->mode = modes[i].mode;
-		*ret_auto = modes[i].is_auto;
-		return true;
-	}
-	return false;
+	if (rc == -ENOMEM)
+		argp_failure(state, SC_STATUS_FAILED, 0, "%s", err->text);
+	else if (rc < 0)
+		reject(state, "%s", err->text);
 }
 
 /* What is on the command line is not overridden by a mount's options. */
@@ -303,13 +204,10 @@ static error_t set_view_option(int key, const char *argument, struct argp_state 
 static bool parse_storage(int key, const char *argument, struct parsing *parsing, struct argp_state *state)
 {
 	struct sc_options *options = &parsing->options;
+	struct sc_error err = { 0 };
 	switch (key) {
 	case 'm':
-		if (!parse_mode(argument, options, &parsing->is_auto))
-			reject(state,
-			       "--mode: expected paged, nomovevirtual, copyvirtual, movevirtual or auto, "
-				   "not '%s'",
-				   argument);
+		check(sc_optionvalues_mode(argument, &options->mode, &parsing->is_auto, &err), state, &err);
 		return true;
 	case KEY_TEMPCLOSE:
 	case KEY_NO_TEMPCLOSE:
@@ -333,6 +231,8 @@ static bool parse_storage(int key, const char *argument, struct parsing *parsing
 static bool parse_telling(int key, const char *argument, struct parsing *parsing, struct argp_state *state)
 {
 	struct sc_options *options = &parsing->options;
+	struct sc_error err = { 0 };
+	int number = 0;
 	switch (key) {
 	case KEY_LIST:
 		if (options->action != SC_ACTION_MAKE && options->action != SC_ACTION_LIST)
@@ -346,7 +246,8 @@ static bool parse_telling(int key, const char *argument, struct parsing *parsing
 		options->dry_run = true;
 		return true;
 	case KEY_PROGRESS:
-		options->progress = (enum sc_progress_when)parse_when("progress", argument, state);
+		check(sc_optionvalues_when("progress", argument, &number, &err), state, &err);
+		options->progress = (enum sc_progress_when)number;
 		return true;
 	case 'q':
 		options->quiet = true;
@@ -428,9 +329,10 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 	struct parsing *parsing = state->input;
 	struct sc_options *options = &parsing->options;
 	struct sc_error err = { 0 };
+	int number = 0;
 	switch (key) {
 	case 'e':
-		add_extensions(options, argument, state);
+		check(sc_optionvalues_extensions(argument, options, &err), state, &err);
 		return 0;
 	case 'o':
 		if (*argument == 0)
@@ -438,13 +340,14 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		options->output = argument;
 		return 0;
 	case 'j':
-		options->njobs = parse_jobs(argument, state);
+		check(sc_optionvalues_jobs(argument, &options->njobs, &err), state, &err);
 		return 0;
 	case KEY_MEMORY:
-		options->memory_bytes = parse_memory(argument, state);
+		check(sc_optionvalues_memory(argument, &options->memory_bytes, &err), state, &err);
 		return 0;
 	case KEY_REFLINK:
-		options->reflink = (enum sc_reflink)parse_when("reflink", argument, state);
+		check(sc_optionvalues_when("reflink", argument, &number, &err), state, &err);
+		options->reflink = (enum sc_reflink)number;
 		return 0;
 	case KEY_CACHE_DIR:
 		if (*argument == 0)

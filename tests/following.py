@@ -146,7 +146,14 @@ class Following:
             assert self.events[-1]["event"] == "summary" and self.events[-1]["status"] == status
         return err
 
+    def waits_for_signals(self):
+        """It has begun: signals are blocked, and taken between two steps."""
+        with open("/proc/%d/status" % self.process.pid) as stream:
+            blocked = next(line for line in stream if line.startswith("SigBlk:"))
+        return int(blocked.split()[1], 16) >> (signal.SIGINT - 1) & 1
+
     def stop(self, number=signal.SIGINT):
+        assert programs.wait_until(lambda: self.waits_for_signals() or self.process.poll() is not None)
         self.process.send_signal(number)
         if number != signal.SIGKILL:
             return self.ends(128 + number)
