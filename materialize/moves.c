@@ -261,8 +261,6 @@ static int attempt(const struct sc_options *options, bool *is_told)
 		directory = root = strdup("/");
 	else if (slash)
 		*slash = 0;
-	/* What is unfinished is found below, and stays. */
-	sc_sweep(options->base, NULL);
 	int rc = find_images(options, directory, base, &names, &err);
 	if (rc < 0) {
 		sc_log(SC_LOG_ERROR, "%s", err.text);
@@ -282,6 +280,8 @@ int sc_moves_run(const struct sc_options *options)
 	bool is_told = false;
 	for (;;) {
 		int number, status = attempt(options, &is_told);
+		/* Not before: --undo puts back what an image was that a dead run had just replaced. What is unfinished stays. */
+		sc_sweep(options->base, NULL);
 		if (status != SC_STATUS_BUSY || !options->wait)
 			return status;
 		number = sc_signals_stopped(POLL_MS);
