@@ -146,14 +146,14 @@ class Following:
             assert self.events[-1]["event"] == "summary" and self.events[-1]["status"] == status
         return err
 
-    def waits_for_signals(self):
-        """It has begun: signals are blocked, and taken between two steps."""
+    def has_begun(self):
+        """Signals that ask to stop wait from then on; SIGPIPE, which is ignored together with that, can be seen from here."""
         with open("/proc/%d/status" % self.process.pid) as stream:
-            blocked = next(line for line in stream if line.startswith("SigBlk:"))
-        return int(blocked.split()[1], 16) >> (signal.SIGINT - 1) & 1
+            ignored = next(line for line in stream if line.startswith("SigIgn:"))
+        return int(ignored.split()[1], 16) >> (signal.SIGPIPE - 1) & 1
 
     def stop(self, number=signal.SIGINT):
-        assert programs.wait_until(lambda: self.waits_for_signals() or self.process.poll() is not None)
+        assert programs.wait_until(lambda: self.process.poll() is not None or self.has_begun())
         self.process.send_signal(number)
         if number != signal.SIGKILL:
             return self.ends(128 + number)
