@@ -7,7 +7,9 @@ import threading
 import numpy as np
 import pytest
 
+import diskcalls
 import disks
+import families
 import programs
 import synth
 
@@ -119,3 +121,47 @@ def test_clones_are_of_one_version(parts, tmp_path, kind, record_fault):
         pytest.skip(str(error))
     assert counts[1] > 0, "nothing changed in time"
     record_fault("Materializer", "clones while parts are rewritten", sum(counts.values()))
+
+
+def change_at(source, tmp_path, options, call, pattern=""):
+    """How a run ends during whose first such call a part that it has copied is written to."""
+    first = str(tmp_path / "first")
+    shutil.copytree(source, first)
+    command = [programs.MATERIALIZE, "-q", "-j1", "--no-cache", "--settle=0", *options, source + "/cube"]
+    whole = diskcalls.run(source, tmp_path, command)
+    assert whole.returncode == 0, whole.stderr
+    at = diskcalls.number_of(whole.tape, call, pattern, 0)
+    shutil.rmtree(source)
+    shutil.copytree(first, source)
+    run = diskcalls.Run(source, tmp_path, command, at, "hold")
+    run.held()
+    stamp(source + "/cube.subcube.0.image", 0, 7)
+    run.go()
+    return run.end()
+
+
+def loose(source):
+    return {k: v for k, v in families.manifest(source).items() if k.startswith("cube.subcube")}
+
+
+@pytest.mark.parametrize("options", [[], ["--tiling=48,48,1,5"], ["--verify"], ["-m", "n"], ["-m", "c"], ["-m", "m"],
+                                     ["--remove-subcubes"], ["-m", "c", "--remove-subcubes"]], ids=" ".join)
+def test_a_part_that_changes_after_it_was_copied(parts, tmp_path, options):
+    """When all is copied, and the first file is being synced."""
+    source = str(tmp_path / "run")
+    shutil.copytree(parts, source)
+    done = change_at(source, tmp_path, options, "sync")
+    assert done.returncode == 1 and "changed" in done.stderr, done.stderr
+    assert sorted({k.split("/")[0] for k in families.manifest(source)}) == sorted(os.listdir(parts))
+    data = np.fromfile(pixels(source + "/cube.subcube.0.image"), "<f4")
+    assert (data == 7).all()
+
+
+@pytest.mark.parametrize("options", [[], ["-m", "c"]], ids=" ".join)
+def test_a_part_that_changes_after_it_was_compared_is_not_removed(parts, tmp_path, options):
+    """While the image gets its name."""
+    source = str(tmp_path / "run")
+    shutil.copytree(parts, source)
+    done = change_at(source, tmp_path, [*options, "--remove-subcubes"], "rename", "cube\\.image")
+    assert done.returncode == 1 and "changed" in done.stderr, done.stderr
+    assert sorted({k.split("/")[0] for k in loose(source)}) == sorted(os.listdir(parts))
