@@ -19,11 +19,14 @@ int sc_remove_check(const struct sc_image *image, struct sc_error *err)
 	int dirfd = image->view->source->dirfd;
 	for (size_t i = 0; i < image->view->nparts; i++) {
 		const char *part = image->view->parts[i].name;
-		struct stat st;
+		struct stat st = { 0 };
 		if (image->view->parts[i].blank)
 			continue;
 		if (fstatat(dirfd, part, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
 			return sc_error_set(err, -EINVAL, "%s is a symbolic link: what it names is not removed", part);
+		/* Rather than when half of them are gone. */
+		if (S_ISDIR(st.st_mode) && faccessat(dirfd, part, W_OK | X_OK, AT_EACCESS) < 0)
+			return sc_error_errno(err, -errno, "%s cannot be removed", part);
 		/* Real, so that no link hides it. */
 		sc_autofree char *name = NULL;
 		if (asprintf(&name, "/proc/self/fd/%d/%s", dirfd, part) < 0)

@@ -17,7 +17,8 @@
 #include "image.h"
 
 /*
- * Refuses, before anything is written, outputs inside of what is to be removed, and parts that are symbolic links: -EINVAL.
+ * Refuses, before anything is written, outputs inside of what is to be removed, parts that are symbolic links: -EINVAL; and
+ * parts that this user may not empty: -EACCES or the like.
  */
 int sc_remove_check(const struct sc_image *image, struct sc_error *err);
 

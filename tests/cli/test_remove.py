@@ -10,6 +10,7 @@ import families
 import judge
 import programs
 import synth
+import users
 import virtual
 
 
@@ -203,3 +204,18 @@ def test_what_is_to_be_resumed_first_is_named_as_it_has_to_be(tmp_path, argument
     done = programs.materialize("--resume", resumed)
     assert done.returncode == 0, done.stderr
     assert [n for n in os.listdir(source) if n.startswith("obs.cont.subcube")] == []
+
+
+@pytest.mark.skipif(users.missing() is not None, reason=str(users.missing()))
+def test_a_part_that_may_not_be_removed_is_found_before(source):
+    for base, directories, files in os.walk(source):
+        for name in [base, *(os.path.join(base, n) for n in directories + files)]:
+            os.chown(name, *users.IDS["alice"][:2])
+    os.chmod(source + "/cube.subcube.1.image", 0o555)
+    left = families.manifest(source)
+    with users.Users() as others:
+        os.rename(source, others.path("run"))
+        done = others.run([others.path("build/materialize/subcube-materialize"), "--settle=0", "--no-cache", "-q",
+                           "--remove-subcubes", others.path("run/cube")], user="alice")
+        assert done.returncode == 2 and "cube.subcube.1.image cannot be removed" in done.stderr, done.stderr
+        assert families.manifest(others.path("run")) == left
