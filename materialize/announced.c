@@ -96,9 +96,11 @@ int sc_announced_read(struct sc_announced *announced, uint64_t most, struct sc_e
 		if (got < 0 && (errno == EINTR || errno == EAGAIN))
 			return 0;
 		if (got < 0)
-			return sc_error_errno(err, -errno, "standard input: cannot read the numbers of finished subcubes");
+			return sc_error_errno(err, -errno,
+					      "standard input: cannot read the numbers of finished subcubes");
 		announced->is_over = got == 0;
-		int rc = got == 0 ? take_word(announced, most, err) : take_bytes(announced, bytes, (size_t)got, most, err);
+		int rc =
+		    got == 0 ? take_word(announced, most, err) : take_bytes(announced, bytes, (size_t)got, most, err);
 		if (rc < 0)
 			return rc;
 	}

@@ -46,8 +46,7 @@ static bool is_ours(const struct stat *st)
 static bool open_array(struct sc_copied *copied, unsigned number, uint64_t inode)
 {
 	struct stat st;
-	sc_autoclose int fd =
-	    openat(copied->dirfd, file_names[number], O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	sc_autoclose int fd = openat(copied->dirfd, file_names[number], O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !is_ours(&st) || st.st_nlink != 1 ||
 	    st.st_ino != inode || st.st_size != copied->arrays[number].form.size_bytes)
 		return false;
@@ -81,8 +80,7 @@ int sc_copied_open(int work_fd, const char *label, struct sc_copied *ret_copied,
 	if (rc == 0 && mkdirat(work_fd, SC_COPIED_DIRECTORY, 0777) < 0)
 		rc = -errno;
 	if (rc == 0)
-		copied.dirfd =
-		    openat(work_fd, SC_COPIED_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		copied.dirfd = openat(work_fd, SC_COPIED_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (rc == 0 && copied.dirfd < 0)
 		rc = -errno;
 	if (rc < 0)
@@ -210,8 +208,9 @@ int sc_copied_match(struct sc_copied *copied, const struct sc_view *view, bool i
 	for (size_t i = 0; i < view->nparts; i++) {
 		const struct sc_part *part = &view->parts[i];
 		if (!part->blank)
-			now[count++] = (struct sc_copied_part){ view->pixels.slabs[i].start, view->pixels.slabs[i].count,
-								part->number, part->pixels_id, part->mask_id };
+			now[count++] =
+			    (struct sc_copied_part){ view->pixels.slabs[i].start, view->pixels.slabs[i].count,
+						     part->number, part->pixels_id, part->mask_id };
 	}
 	int rc = merge_parts(copied, now, count, is_final);
 	return rc < 0 ? rc : has_forgotten || rc > 0;
@@ -319,8 +318,8 @@ size_t sc_copied_count(const struct sc_copied *copied, const struct sc_view *vie
 	return count;
 }
 
-int sc_copied_plan_rest(const struct sc_copied *copied, const struct sc_view *view, unsigned output, uint64_t task_bytes,
-			uint64_t box_bytes, struct sc_plan *plan, uint64_t *ret_bytes)
+int sc_copied_plan_rest(const struct sc_copied *copied, const struct sc_view *view, unsigned output,
+			uint64_t task_bytes, uint64_t box_bytes, struct sc_plan *plan, uint64_t *ret_bytes)
 {
 	size_t before = plan->ntasks;
 	uint64_t bytes = 0;
@@ -328,8 +327,8 @@ int sc_copied_plan_rest(const struct sc_copied *copied, const struct sc_view *vi
 	int rc = sc_copied_plan(copied, view, output, INT64_MAX, task_bytes, box_bytes, UINT64_MAX, plan, &is_all);
 	if (rc == 0 && plan->ntasks == before) {
 		int64_t last = view->pixels.ntiles[view->pixels.axis] - 1;
-		rc = sc_plan_add_layers(plan, output, (unsigned)sc_copied_node(view, SC_COPIED_PIXELS), &view->pixels, last,
-					1, task_bytes, box_bytes);
+		rc = sc_plan_add_layers(plan, output, (unsigned)sc_copied_node(view, SC_COPIED_PIXELS), &view->pixels,
+					last, 1, task_bytes, box_bytes);
 	}
 	if (rc < 0)
 		return rc;

@@ -7,10 +7,10 @@
  *       pixels, mask   files of the finished image's size, of which some tile layers along the axis are filled in
  *       state          which layers, and from which versions of which parts; a line with its hash, then JSON
  *
- * A layer is done when all of it was copied, and synced, from parts that were as the list `parts` has them. So it is worth
- * something only as long as these parts are what they were: sc_copied_match takes a view of the parts as they are now,
- * and layers of parts that changed are not done any more. That a changed part was ever copied is forgotten in `state` before
- * its layers are written again.
+ * A layer is done when all of it was copied, and synced, from parts that were as the list `parts` has them. So it is
+ * worth something only as long as these parts are what they were: sc_copied_match takes a view of the parts as they are
+ * now, and layers of parts that changed are not done any more. That a changed part was ever copied is forgotten in
+ * `state` before its layers are written again.
  *
  * A state that is damaged, or not of these files, is as good as none. Used by one process at a time; children that
  * copy use `arrays[].fd` only.
@@ -56,9 +56,9 @@ int sc_copied_open(int work_fd, const char *label, struct sc_copied *ret_copied,
 void sc_copied_close(struct sc_copied *copied);
 
 /*
- * Forgets the layers of parts that are others in `view`, or elsewhere in it, and whole arrays that have another form. Parts
- * that are blank in it are left as they were, unless it is the final one, in which they will stay so. 1: something was forgotten;
- * 0: nothing was; or -ENOMEM.
+ * Forgets the layers of parts that are others in `view`, or elsewhere in it, and whole arrays that have another form.
+ * Parts that are blank in it are left as they were, unless it is the final one, in which they will stay so. 1:
+ * something was forgotten; 0: nothing was; or -ENOMEM.
  */
 int sc_copied_match(struct sc_copied *copied, const struct sc_view *view, bool is_final);
 
@@ -66,11 +66,13 @@ int sc_copied_match(struct sc_copied *copied, const struct sc_view *view, bool i
 int sc_copied_node(const struct sc_view *view, unsigned array);
 
 /*
- * Adds tasks for layers that are not done and can be: none of their parts is blank, or changed after `before_ns` (INT64_MAX: all that are not done). After
- * `most_bytes` in the plan no more are added: *ret_is_all tells whether all were. The arrays have files.
+ * Adds tasks for layers that are not done and can be: none of their parts is blank, or changed after `before_ns`
+ * (INT64_MAX: all that are not done). After `most_bytes` in the plan no more are added: *ret_is_all tells whether all
+ * were. The arrays have files.
  */
 int sc_copied_plan(const struct sc_copied *copied, const struct sc_view *view, unsigned output, int64_t before_ns,
-		   uint64_t task_bytes, uint64_t box_bytes, uint64_t most_bytes, struct sc_plan *plan, bool *ret_is_all);
+		   uint64_t task_bytes, uint64_t box_bytes, uint64_t most_bytes, struct sc_plan *plan,
+		   bool *ret_is_all);
 
 /* All of an output's tasks in the plan, which are of whole layers together, are done and synced. */
 void sc_copied_add(struct sc_copied *copied, const struct sc_view *view, const struct sc_plan *plan, unsigned output);
@@ -85,14 +87,14 @@ size_t sc_copied_count(const struct sc_copied *copied, const struct sc_view *vie
 int sc_copied_save(const struct sc_copied *copied, const char *label, struct sc_error *err);
 
 /*
- * Once sc_copied_match was called with the final view: puts an array's file, with what is done, to the name in another directory
- * of the same file system. False: there is no such file, or it cannot be put there.
+ * Once sc_copied_match was called with the final view: puts an array's file, with what is done, to the name in another
+ * directory of the same file system. False: there is no such file, or it cannot be put there.
  */
 bool sc_copied_take(const struct sc_copied *copied, bool is_mask, int dirfd, const char *name);
 
 /* Adds tasks for all layers of the final view that are not done, and at least one task; and tells their bytes. */
-int sc_copied_plan_rest(const struct sc_copied *copied, const struct sc_view *view, unsigned output, uint64_t task_bytes,
-			uint64_t box_bytes, struct sc_plan *plan, uint64_t *ret_bytes);
+int sc_copied_plan_rest(const struct sc_copied *copied, const struct sc_view *view, unsigned output,
+			uint64_t task_bytes, uint64_t box_bytes, struct sc_plan *plan, uint64_t *ret_bytes);
 
 /* Bytes of the files that are there for the view. */
 uint64_t sc_copied_bytes(const struct sc_copied *copied, const struct sc_view *view);

@@ -86,8 +86,8 @@ static json_t *state_of(const struct sc_copied *copied)
 		parts = NULL;
 	}
 	return json_pack("{s:i, s:[o, o], s:o}", "version", VERSION, "arrays",
-			 array_of(&copied->arrays[SC_COPIED_PIXELS]), array_of(&copied->arrays[SC_COPIED_MASK]), "parts",
-			 parts);
+			 array_of(&copied->arrays[SC_COPIED_PIXELS]), array_of(&copied->arrays[SC_COPIED_MASK]),
+			 "parts", parts);
 }
 
 static int write_file(const struct sc_copied *copied, const char *text)

@@ -1,5 +1,6 @@
 /*
- * copiedstate.h - copied.h's file `state`: a line with the hash (XXH3, 16 hexadecimal digits) of what follows, then JSON:
+ * copiedstate.h - copied.h's file `state`: a line with the hash (XXH3, 16 hexadecimal digits) of what follows, then
+ * JSON:
  *
  *   { "version": 1,
  *     "arrays": [ pixels, mask ],      null: there is no file, else
@@ -13,7 +14,8 @@
 
 #include "copied.h"
 
-/* Fills `copied`, which has nothing but its directory, with what the file says; arrays have no descriptors yet. -EUCLEAN: it is no good. */
+/* Fills `copied`, which has nothing but its directory, with what the file says; arrays have no descriptors yet.
+ * -EUCLEAN: it is no good. */
 int sc_copiedstate_read(struct sc_copied *copied, uint64_t ret_inodes[SC_COPIED_ARRAYS]);
 
 int sc_copiedstate_write(const struct sc_copied *copied);

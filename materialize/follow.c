@@ -29,7 +29,7 @@ struct sc_follow {
 	struct sc_followed **images; /* each extension that was ever seen */
 	struct sc_announced announced;
 	struct sc_plan plan;
-	bool is_behind; /* more could be copied at once */
+	bool is_behind;  /* more could be copied at once */
 	bool is_waiting; /* for another process: that was said */
 	/* What was told last. */
 	double told_seconds;
@@ -64,7 +64,10 @@ static struct sc_followed *add_image(struct sc_follow *follow, const struct sc_i
 
 static enum sc_status status_of(int rc)
 {
-	return rc == 0 ? SC_STATUS_DONE : rc == -EBUSY ? SC_STATUS_BUSY : rc == -EEXIST ? SC_STATUS_USAGE : SC_STATUS_FAILED;
+	return rc == 0         ? SC_STATUS_DONE
+	       : rc == -EBUSY  ? SC_STATUS_BUSY
+	       : rc == -EEXIST ? SC_STATUS_USAGE
+			       : SC_STATUS_FAILED;
 }
 
 /* BUSY when it is in use elsewhere and that is waited for, too; then there is no `err`. */
@@ -125,13 +128,15 @@ static enum sc_status check_end(const struct sc_follow *follow, bool has_unfinis
 	if (!is_stdin_over(follow) || (follow->announced.count >= nparts && !has_unfinished))
 		return SC_STATUS_DONE;
 	sc_error_set(err, -EPIPE,
-		     "standard input ended after the numbers of %zu of %" PRIu64 " finished subcubes; what was copied is "
+		     "standard input ended after the numbers of %zu of %" PRIu64
+		     " finished subcubes; what was copied is "
 		     "kept, and the same command goes on with it",
 		     follow->announced.count, nparts);
 	return SC_STATUS_FAILED;
 }
 
-/* *ret_is_whole: all that is to be made is there and finished, or, as far as standard input tells, will not be any more. */
+/* *ret_is_whole: all that is to be made is there and finished, or, as far as standard input tells, will not be any
+ * more. */
 static enum sc_status look(struct sc_follow *follow, struct sc_input *input, bool *ret_is_whole, struct sc_error *err)
 {
 	const struct sc_options *options = follow->options;
@@ -232,7 +237,8 @@ static int plan_image(struct sc_follow *follow, size_t i, unsigned nworkers, str
 	return rc;
 }
 
-/* Copies what can be; what is wrong with one image does not matter to the others. Returns a signal that asked to stop, 0, or -errno. */
+/* Copies what can be; what is wrong with one image does not matter to the others. Returns a signal that asked to stop,
+ * 0, or -errno. */
 static int copy(struct sc_follow *follow, struct sc_error *err)
 {
 	unsigned nworkers = sc_jobs_count(follow->options);
@@ -279,7 +285,8 @@ static void tell(struct sc_follow *follow, bool is_last)
 		copied += image->ncopied;
 	}
 	double seconds = sc_progress_seconds(progress);
-	bool is_same = expected == follow->told_expected && settled == follow->told_settled && copied == follow->told_copied;
+	bool is_same =
+	    expected == follow->told_expected && settled == follow->told_settled && copied == follow->told_copied;
 	bool is_soon = progress->form != SC_PROGRESS_JSON && follow->told_seconds > 0 &&
 		       seconds - follow->told_seconds < TELL_SECONDS && !is_last;
 	if (is_same || is_soon || progress->form == SC_PROGRESS_NONE)
@@ -355,7 +362,9 @@ int sc_follow_run(const struct sc_options *options, struct sc_progress *progress
 	*follow = (struct sc_follow){ .options = options, .progress = progress, .source.dirfd = -1 };
 	/* An empty directory may be where an imager will begin, but not one that does not exist. */
 	int rc = sc_source_open(options->base, true, &follow->source, err);
-	int status = rc == 0 ? SC_STATUS_DONE : rc == -ENOENT || rc == -ENOTDIR ? SC_STATUS_NOT_FOUND : SC_STATUS_FAILED;
+	int status = rc == 0                           ? SC_STATUS_DONE
+		     : rc == -ENOENT || rc == -ENOTDIR ? SC_STATUS_NOT_FOUND
+						       : SC_STATUS_FAILED;
 	follow->source.follow_links = options->follow_links;
 	bool is_whole = false;
 	sc_signals_block();

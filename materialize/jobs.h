@@ -14,7 +14,8 @@ unsigned sc_jobs_processors(void);
 /* How many processes copy: as the options say, or as suits the machine. */
 unsigned sc_jobs_count(const struct sc_options *options);
 
-/* In a child of the pool, which is told of progress: its copier; NULL on failure. Nothing is freed, the process ends. */
+/* In a child of the pool, which is told of progress: its copier; NULL on failure. Nothing is freed, the process ends.
+ */
 struct sc_copier *sc_jobs_start(const struct sc_options *options, struct sc_pool *pool, struct sc_error *err);
 
 #endif
