@@ -31,11 +31,6 @@ static void op_init(void *userdata, struct fuse_conn_info *connection)
 	connection->max_readahead = SC_KERNEL_READ_AHEAD;
 	connection->max_background = SC_MAX_BACKGROUND;
 	connection->congestion_threshold = SC_MAX_BACKGROUND * 3 / 4;
-	/*
-	 * Else one name that has to be waited for holds up all who look up another or list in its directory; libfuse before
-	 * 3.17 leaves it out whatever is wanted.
-	 */
-	connection->want |= connection->capable & FUSE_CAP_PARALLEL_DIROPS;
 	/* libfuse wants it said twice. */
 	connection->max_read = service->max_read;
 	service->ready(service->context);

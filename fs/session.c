@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include "initreply.h"
 #include "log.h"
 #include "messages.h"
 #include "mountpoint.h"
@@ -290,6 +291,11 @@ static int mount_session(struct sc_session *session, const char *mountpoint, str
 	sc_messages_release(said, sizeof(said));
 	if (rc < 0)
 		return sc_messages_explain_mount(mountpoint, said, err);
+	rc = sc_initreply_amend(session->fuse);
+	if (rc < 0) {
+		fuse_session_unmount(session->fuse);
+		return sc_error_errno(err, rc, "%s", mountpoint);
+	}
 	session->mountpoint = mountpoint;
 	session->mounted_known = sc_mountpoint_mounted(mountpoint, &session->mounted);
 	if (session->mounted_known && sc_mountpoint_is_subcubefs(&session->mounted))

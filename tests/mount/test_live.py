@@ -353,6 +353,39 @@ def test_a_view_that_takes_for_ever_holds_up_no_other(source, mount, faultfs):
         assert [process.wait(60) for process in hung] == [0] * len(hung)
 
 
+def test_a_name_that_takes_for_ever_holds_up_no_other(source, mount, faultfs):
+    """Neither a listing nor a name that goes over to another image."""
+    for ext in (".image", ".psf"):
+        live.build(source, live.parts(2), ext=ext)
+    storage = faultfs(source)
+
+    def answer(*command):
+        # who waits in the kernel cannot be killed: no subprocess.run
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                return process.communicate(timeout=programs.START_S)[0]
+            finally:
+                if process.poll() is None:
+                    storage.clear(rule)
+
+    def generation():
+        return answer("getfattr", "--absolute-names", "--only-values", "-n", "user.subcubefs.generation", mnt.view(IMAGE))
+    with mount(storage.path, *live.OPTIONS, "--no-cache") as mnt:
+        assert live.planes(mnt.view(IMAGE)) == live.expected(0, 1)
+        before = generation()
+        rule = storage.rule("getattr", "*.psf", "hang")
+        hung = [subprocess.Popen(["ls", mnt.view("cube.psf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                for _ in range(3)]
+        assert programs.wait_until(lambda: storage.stats(rule).held > 0)
+        assert answer("ls", mnt.path).split() == [IMAGE, "cube.psf"]
+        live.touch(os.path.join(source, synth.name(1)))
+        assert programs.wait_until(lambda: generation() not in (before, ""), 60)
+        live.becomes(mnt.view(IMAGE), live.expected(0, 1), seconds=60)
+        assert all(process.poll() is None for process in hung)
+        storage.clear(rule)
+        assert [process.wait(60) for process in hung] == [0] * len(hung)
+
+
 @pytest.mark.parametrize("base", ["", "/cube"])
 def test_an_imager_may_begin_after_the_mount(source, mount, base):
     """With --nparts, which nobody gives for a directory that was mistaken."""
