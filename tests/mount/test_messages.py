@@ -16,6 +16,14 @@ def place(world):
     return these
 
 
+def name_of(pid):
+    try:
+        with open("/proc/%d/comm" % pid) as stream:
+            return stream.read().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
 def assert_one_sentence(place, done, words, mountpoint=None):
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1), done.stderr
     assert done.stderr.startswith("subcubefs: ")
@@ -23,7 +31,8 @@ def assert_one_sentence(place, done, words, mountpoint=None):
     where = mountpoint or place.path("mnt")
     assert not place.mountinfo(where) and not programs.processes(where)
     if not programs.processes(place.path("mnt")):
-        assert "sc-unmount" not in [open("/proc/%d/comm" % p).read().strip() for p in place.pids()]
+        # it ends when the other end of its socket is closed, a moment after the program
+        assert programs.wait_until(lambda: "sc-unmount" not in map(name_of, place.pids()))
 
 
 def subcubefs(place, *options, user=None, mountpoint=None):
