@@ -90,14 +90,12 @@ def test_what_a_killed_mount_leaves_is_removed(small, mount, set_mode, tmp_path,
         with pytest.raises(OSError):
             os.listdir(mnt.view("cube.image"))
 
-    def begin(mnt, old):
+    def begin(mnt):
         before = set(os.listdir(scratch))
         readers[mnt] = threading.Thread(target=look, args=(mnt,))
         readers[mnt].start()
         assert programs.wait_until(lambda: len(os.listdir(scratch)) > len(before))
         made, = set(os.listdir(scratch)) - before
-        if old:
-            os.utime(scratch / made, (time.time() - 3600, time.time() - 3600))
         return made
 
     def kill(mnt):
@@ -110,12 +108,14 @@ def test_what_a_killed_mount_leaves_is_removed(small, mount, set_mode, tmp_path,
     set_mode("hung as long as its mount lives")
     living, old, new, other = [mount(source, "--no-cache") for _ in range(4)]
     with living:
-        kept = {begin(living, True)}
+        in_use = begin(living)
         with old, new:
-            begin(old, True)
-            kept.add(begin(new, False))
+            left = begin(old)
+            kept = {in_use, begin(new)}
             kill(old)
             kill(new)
+        for name in (in_use, left):
+            os.utime(scratch / name, (time.time() - 3600, time.time() - 3600))
         assert len(os.listdir(scratch)) == 3
         set_mode("well")
         with other:

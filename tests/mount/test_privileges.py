@@ -250,17 +250,24 @@ def test_auto_unmount_clears_it_at_once(place, user):
 # --- the header program ---
 
 def header_programs(parent):
-    with open("/proc/%d/task/%d/children" % (parent, parent)) as stream:
-        found = stream.read().split()
+    found = []
     for thread in os.listdir("/proc/%d/task" % parent):
-        with open("/proc/%d/task/%s/children" % (parent, thread)) as stream:
-            found += stream.read().split()
+        try:
+            with open("/proc/%d/task/%s/children" % (parent, thread)) as stream:
+                found += stream.read().split()
+        except (FileNotFoundError, ProcessLookupError):
+            pass    # that thread has ended meanwhile
     return sorted({int(p) for p in found if status(int(p))["Name"] == "confined"})
 
 
 def held(pid):
     """What a process has open, but for a sanitizer's report."""
-    paths = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+    paths = []
+    for fd in os.listdir("/proc/%d/fd" % pid):
+        try:
+            paths.append(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+        except FileNotFoundError:
+            pass    # closed meanwhile
     return [path for path in paths if "/report" not in path]
 
 
