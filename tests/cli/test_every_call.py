@@ -35,7 +35,7 @@ def test_killed_after_every_call(stage, record_fault):
         assert done.acted and done.returncode == -9, (at, done.returncode)
         stage.assert_nothing_lost()
         stage.recover()
-    record_fault("Materializer", "killed (-9) after each call that changes the disk, then run again", tried)
+    record_fault("Materializer", "killed (-9) after a call that changes the disk, then run again", tried)
 
 
 def turn(at, choices):
@@ -65,7 +65,7 @@ def test_an_error_at_every_call(stage, record_fault):
                 assert done.stderr.count("\n") in (1, 2) and "cube" in done.stderr, (at, do, done.stderr)
             tried += 1
             stage.recover()
-    record_fault("Materializer", "ENOSPC, EDQUOT or EIO at each call that changes the disk", tried)
+    record_fault("Materializer", "ENOSPC, EDQUOT or EIO at a call that changes the disk", tried)
 
 
 @pytest.mark.soak
@@ -85,7 +85,7 @@ def test_a_signal_at_every_call(stage, record_fault):
                 any(k.endswith(("move.journal", "/removal")) for k in now), (at, number)
             tried += 1
             stage.recover()
-    record_fault("Materializer", "SIGINT, SIGTERM or SIGHUP at each call that changes the disk", tried)
+    record_fault("Materializer", "SIGINT, SIGTERM or SIGHUP at a call that changes the disk", tried)
 
 
 def test_all_calls_are_seen(strace, tmp_path):
