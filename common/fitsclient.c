@@ -87,10 +87,7 @@ static void name_culprit(int scratch_fd, const struct sc_fitsclient_part *parts,
 static int run(const struct sc_source *source, const struct sc_fitsclient_part *parts, size_t nparts,
 	       const struct sc_header_scratch *scratch, struct sc_record **ret_records, struct sc_error *err)
 {
-	sc_autoclose int scratch_fd = open(scratch->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (scratch_fd < 0)
-		return sc_error_errno(err, -errno, "%s: cannot open", scratch->path);
-	int rc = write_skeletons(source, parts, nparts, scratch_fd, err);
+	int rc = write_skeletons(source, parts, nparts, scratch->dirfd, err);
 	if (rc < 0)
 		return rc;
 	sc_autofree char *output = NULL;
@@ -99,10 +96,10 @@ static int run(const struct sc_source *source, const struct sc_fitsclient_part *
 	if (rc == 0)
 		rc = sc_header_program_finish(program, NULL, 0, sc_header_time_limit_ms(), &output, err);
 	if (rc < 0) {
-		name_culprit(scratch_fd, parts, nparts, err);
+		name_culprit(scratch->dirfd, parts, nparts, err);
 		return rc;
 	}
-	return read_records(scratch_fd, parts, nparts, ret_records, err);
+	return read_records(scratch->dirfd, parts, nparts, ret_records, err);
 }
 
 int sc_fitsclient_run(const struct sc_source *source, const struct sc_fitsclient_part *parts, size_t nparts,

@@ -17,8 +17,8 @@ int sc_headerclient_run_within(const struct sc_header_request *request, int64_t 
 
 /* A directory of our own for one run of the program; removed with all that is in it. */
 struct sc_header_scratch {
-	char *path;  /* NULL: none */
-	int lock_fd; /* the directory, locked: it is in use */
+	char *path; /* NULL: none */
+	int dirfd;  /* the directory, locked: it is in use */
 };
 
 /* A process's first one removes what was left in the same place by processes that were killed. */

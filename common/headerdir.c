@@ -44,11 +44,11 @@ static void remove_abandoned(const char *parent)
 
 static int lock(struct sc_header_scratch *scratch, struct sc_error *err)
 {
-	scratch->lock_fd = open(scratch->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (scratch->lock_fd < 0)
+	scratch->dirfd = open(scratch->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (scratch->dirfd < 0)
 		return sc_error_errno(err, -errno, "%s: cannot open", scratch->path);
 	/* Where there are no locks, nobody can take it for abandoned either. */
-	flock(scratch->lock_fd, LOCK_EX | LOCK_NB);
+	flock(scratch->dirfd, LOCK_EX | LOCK_NB);
 	return 0;
 }
 
@@ -56,7 +56,7 @@ int sc_header_scratch_make(struct sc_header_scratch *scratch, struct sc_error *e
 {
 	static atomic_flag was_swept = ATOMIC_FLAG_INIT;
 	const char *parent = secure_getenv("TMPDIR");
-	struct sc_header_scratch made = { .lock_fd = -1 };
+	struct sc_header_scratch made = { .dirfd = -1 };
 	if (!parent || !*parent)
 		parent = "/tmp";
 	if (!atomic_flag_test_and_set(&was_swept))
@@ -84,8 +84,8 @@ void sc_header_scratch_remove(struct sc_header_scratch *scratch)
 	int rc = sc_io_remove_tree(AT_FDCWD, scratch->path);
 	if (rc < 0)
 		sc_log(SC_LOG_WARNING, "%s: cannot remove: %s", scratch->path, strerror(-rc));
-	if (scratch->lock_fd >= 0)
-		close(scratch->lock_fd);
+	if (scratch->dirfd >= 0)
+		close(scratch->dirfd);
 	free(scratch->path);
 	scratch->path = NULL;
 }

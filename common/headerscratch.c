@@ -16,15 +16,6 @@
 #define SC_TEMPLATE_MAXFILES 40
 #define SC_TEMPLATE_MAXBYTES ((size_t)256 << 20)
 
-static int open_scratch(const struct sc_header_scratch *scratch, int *ret_fd, struct sc_error *err)
-{
-	int fd = open(scratch->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return sc_error_errno(err, -errno, "%s: cannot open", scratch->path);
-	*ret_fd = fd;
-	return 0;
-}
-
 /* Copies one file of the log table; takes its bytes from what is left of the limit. */
 static int copy_file(const struct sc_source *source, const char *directory, const char *name, int to_dirfd,
 		     uint64_t *left_bytes, struct sc_error *err)
@@ -69,13 +60,9 @@ static int copy_files(const struct sc_source *source, DIR *from, int to_dirfd, c
 static int copy_log_table(const struct sc_source *source, DIR *from, const struct sc_header_scratch *scratch,
 			  const char *path, const char *label, struct sc_error *err)
 {
-	sc_autoclose int scratch_fd = -1;
-	int rc = open_scratch(scratch, &scratch_fd, err);
-	if (rc < 0)
-		return rc;
-	if ((mkdirat(scratch_fd, "history", 0700) < 0 && errno != EEXIST) || mkdirat(scratch_fd, path, 0700) < 0)
+	if ((mkdirat(scratch->dirfd, "history", 0700) < 0 && errno != EEXIST) || mkdirat(scratch->dirfd, path, 0700) < 0)
 		return sc_error_errno(err, -errno, "%s/%s: cannot make", scratch->path, path);
-	sc_autoclose int to_fd = openat(scratch_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	sc_autoclose int to_fd = openat(scratch->dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (to_fd < 0)
 		return sc_error_errno(err, -errno, "%s/%s: cannot open", scratch->path, path);
 	return copy_files(source, from, to_fd, label, err);
@@ -91,7 +78,7 @@ static int check_log_table(const struct sc_header_scratch *scratch, const char *
 {
 	static const char *const managers[] = { "StandardStMan", "IncrementalStMan", "StManAipsIO" };
 	sc_autofree char *path = NULL, *file_label = NULL;
-	if (asprintf(&path, "%s/%s/table.dat", scratch->path, table_path) < 0) {
+	if (asprintf(&path, "%s/table.dat", table_path) < 0) {
 		path = NULL;
 		return sc_error_errno(err, -ENOMEM, "%s: cannot copy", label);
 	}
@@ -102,7 +89,7 @@ static int check_log_table(const struct sc_header_scratch *scratch, const char *
 	sc_autofree uint8_t *data = NULL;
 	size_t size;
 	struct sc_tablefile table;
-	int rc = sc_io_read_file(AT_FDCWD, path, file_label, SC_HISTORY_MAXBYTES, &data, &size, NULL, err);
+	int rc = sc_io_read_file(scratch->dirfd, path, file_label, SC_HISTORY_MAXBYTES, &data, &size, NULL, err);
 	if (rc == 0)
 		rc = sc_tablefile_decode(data, size, file_label, &table, err);
 	if (rc < 0)
@@ -123,20 +110,18 @@ static int check_log_table(const struct sc_header_scratch *scratch, const char *
 static int copy_fits_history(const struct sc_header_scratch *scratch, const struct sc_source *source, const char *part,
 			     const char *path, struct sc_error *err)
 {
-	sc_autoclose int scratch_fd = -1, fd = -1;
+	sc_autoclose int fd = -1;
 	struct sc_fits fits;
-	int rc = open_scratch(scratch, &scratch_fd, err);
-	if (rc == 0)
-		rc = sc_source_open_file(source, part, &fd, NULL, err);
+	int rc = sc_source_open_file(source, part, &fd, NULL, err);
 	if (rc < 0)
 		return rc;
-	if (mkdirat(scratch_fd, "history", 0700) < 0 && errno != EEXIST)
+	if (mkdirat(scratch->dirfd, "history", 0700) < 0 && errno != EEXIST)
 		return sc_error_errno(err, -errno, "%s/history: cannot make", scratch->path);
 	rc = sc_fits_read(fd, part, &fits, err);
 	if (rc < 0)
 		return rc;
 	struct sc_fitsclient_part copied = { part, &fits };
-	rc = sc_fitsclient_write_skeleton(source, &copied, scratch_fd, path, err);
+	rc = sc_fitsclient_write_skeleton(source, &copied, scratch->dirfd, path, err);
 	sc_fits_clear(&fits);
 	return rc;
 }
@@ -173,9 +158,7 @@ int sc_header_scratch_copy_history(const struct sc_header_scratch *scratch, cons
 	if (rc == 0 && from)
 		rc = check_log_table(scratch, path, label, err);
 	if (rc < 0) {
-		sc_autoclose int fd = -1;
-		if (open_scratch(scratch, &fd, NULL) == 0)
-			sc_io_remove_tree(fd, path);
+		sc_io_remove_tree(scratch->dirfd, path);
 		return rc;
 	}
 	*ret_copied = true;
@@ -184,13 +167,9 @@ int sc_header_scratch_copy_history(const struct sc_header_scratch *scratch, cons
 
 int sc_header_scratch_reset(const struct sc_header_scratch *scratch, struct sc_error *err)
 {
-	sc_autoclose int fd = -1;
-	int rc = open_scratch(scratch, &fd, err);
-	if (rc < 0)
-		return rc;
-	rc = sc_io_remove_tree(fd, "history");
+	int rc = sc_io_remove_tree(scratch->dirfd, "history");
 	if (rc == 0)
-		rc = sc_io_remove_tree(fd, "image");
+		rc = sc_io_remove_tree(scratch->dirfd, "image");
 	return rc < 0 ? sc_error_errno(err, rc, "%s: cannot empty", scratch->path) : 0;
 }
 
@@ -278,15 +257,11 @@ static int compare_paths(const void *a, const void *b)
 int sc_header_scratch_read_image(const struct sc_header_scratch *scratch, struct sc_template *ret_template,
 				 struct sc_error *err)
 {
-	sc_autoclose int fd = -1;
-	int rc = open_scratch(scratch, &fd, err);
-	if (rc < 0)
-		return rc;
 	struct image_reader reader = { .left_bytes = SC_TEMPLATE_MAXBYTES, .err = err };
 	reader.result.files = calloc(SC_TEMPLATE_MAXFILES, sizeof(*reader.result.files));
 	if (!reader.result.files)
 		return sc_error_errno(err, -ENOMEM, "cannot read what the header program made");
-	rc = read_directory(&reader, fd, "image", "");
+	int rc = read_directory(&reader, scratch->dirfd, "image", "");
 	if (rc < 0) {
 		sc_template_clear(&reader.result);
 		return rc;
