@@ -5,6 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "clock.h"
 #include "ioutil.h"
 
 /* Since 1970; a clock that is centuries off is cut to what fits. */
@@ -35,6 +36,11 @@ struct sc_file_id sc_file_id_of_statx(const struct statx *stx)
 		.st_ctim = { stx->stx_ctime.tv_sec, stx->stx_ctime.tv_nsec },
 	};
 	return sc_file_id_of(&st);
+}
+
+int64_t sc_identity_settled_ns(void)
+{
+	return sc_clock_ns(CLOCK_REALTIME) - SC_IDENTITY_SETTLE_NS;
 }
 
 struct sc_file_id sc_file_id_of(const struct stat *st)

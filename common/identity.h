@@ -15,6 +15,9 @@
 /* Within this time after a change another one may leave the same times behind: git's rule. */
 #define SC_IDENTITY_SETTLE_NS INT64_C(2000000000)
 
+/* So long ago: what changed later may change again without a trace in its times. */
+int64_t sc_identity_settled_ns(void);
+
 /* Device numbers differ between nodes of a cluster, so they do not count. */
 struct sc_file_id {
 	uint64_t inode;

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
+
+#include "clock.h"
 
 /* How often to look after a process that no descriptor stands for. */
 #define SC_PROGRAM_TICK_MS 10
@@ -23,13 +24,6 @@ static void child_ends_close(struct child_ends *ends)
 	for (int i = 0; i < 3; i++)
 		if (ends->fds[i] >= 0)
 			close(ends->fds[i]);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /*
@@ -187,7 +181,7 @@ static int wait_for_events(const struct sc_running *running, int64_t left_ms)
 /* Collects the output until the process has ended; -ETIMEDOUT, -EMSGSIZE or another error while it still runs. */
 static int collect(const struct sc_program *program, struct sc_running *running, int *ret_status, bool *ret_reaped)
 {
-	int64_t deadline_ms = now_ms() + program->time_limit_ms;
+	int64_t deadline_ms = sc_clock_ns(CLOCK_MONOTONIC) / 1000000 + program->time_limit_ms;
 	size_t fed = 0;
 	for (;;) {
 		/* First asked whether it has ended, then read: so all that it wrote is there to be read. */
@@ -202,7 +196,7 @@ static int collect(const struct sc_program *program, struct sc_running *running,
 		}
 		if (ended > 0)
 			return 0;
-		int64_t left_ms = deadline_ms - now_ms();
+		int64_t left_ms = deadline_ms - sc_clock_ns(CLOCK_MONOTONIC) / 1000000;
 		if (left_ms <= 0)
 			return -ETIMEDOUT;
 		int rc = feed(running, program, &fed);

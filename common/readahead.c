@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "stopwatch.h"
 
 /* Memory copies at least so fast: a longer time for a read is the storage's. */
@@ -45,13 +46,6 @@ struct sc_readahead {
 	pthread_t threads[];
 };
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static bool same_file(const struct sc_tracks_file *a, const struct sc_tracks_file *b)
 {
 	return a->view == b->view && a->node == b->node;
@@ -77,7 +71,7 @@ struct sc_readahead *sc_readahead_new(const struct sc_readahead_options *options
 
 bool sc_readahead_stop(struct sc_readahead *ahead, unsigned patience_ms)
 {
-	int64_t end_ns = now_ns() + (int64_t)patience_ms * 1000000;
+	int64_t end_ns = sc_clock_ns(CLOCK_MONOTONIC) + (int64_t)patience_ms * 1000000;
 	const struct timespec end = { .tv_sec = end_ns / 1000000000, .tv_nsec = end_ns % 1000000000 };
 	int rc = 0;
 	pthread_mutex_lock(&ahead->lock);

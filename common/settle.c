@@ -6,9 +6,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "catalogparts.h"
+#include "clock.h"
 #include "imageconcat.h"
 #include "ioutil.h"
 #include "viewaccess.h"
@@ -42,13 +42,6 @@ struct round {
 	struct look *looks; /* of each part */
 	int64_t now_ns, monotonic_ns;
 };
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* --- looking --- */
 
@@ -354,8 +347,8 @@ static int look_at_parts(const struct sc_source *source, const struct sc_product
 	struct round round = { .source = source, .product = product, .options = options, .looks = looks };
 	if (product->nparts > 0)
 		sc_workers_each(product->nparts, look_at_part, &round);
-	round.now_ns = clock_ns(CLOCK_REALTIME);
-	round.monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	round.now_ns = sc_clock_ns(CLOCK_REALTIME);
+	round.monotonic_ns = sc_clock_ns(CLOCK_MONOTONIC);
 	for (size_t i = 0; i < product->nparts; i++) {
 		if (looks[i].rc < 0)
 			return looks[i].rc;
@@ -439,7 +432,7 @@ bool sc_settle_any(const struct sc_source *source, const struct sc_product *prod
 		   const struct sc_settle_options *options)
 {
 	struct look look;
-	struct round round = { .source = source, .options = options, .now_ns = clock_ns(CLOCK_REALTIME) };
+	struct round round = { .source = source, .options = options, .now_ns = sc_clock_ns(CLOCK_REALTIME) };
 	bool off = options->quiet_ns == 0 && !options->ready_file;
 	if (product->kind != SC_PRODUCT_PARTS || off)
 		return true;

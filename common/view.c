@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "assemble.h"
 #include "catalogparts.h"
+#include "clock.h"
 #include "passthrough.h"
 #include "viewaccess.h"
 #include "viewcache.h"
@@ -297,18 +297,16 @@ static int build_from_parts(struct sc_view *view, const struct sc_product *produ
 {
 	sc_autofree uint8_t *key = NULL;
 	size_t key_size;
-	struct timespec started;
 	/* What writes catalogs needs the miscinfo as a record, which is not kept. */
 	if (!options->cache || options->keep_miscinfo || options->arrays_only ||
 	    sc_viewcodec_key(view->source, product, options, &key, &key_size) < 0)
 		return read_and_build(view, product, options, err);
 	if (take_kept(view, product, options, key, key_size))
 		return 0;
-	clock_gettime(CLOCK_REALTIME, &started);
+	int64_t started_ns = sc_clock_ns(CLOCK_REALTIME);
 	int rc = read_and_build(view, product, options, err);
 	if (rc == 0)
-		keep(view, product, options, key, key_size,
-		     (int64_t)started.tv_sec * 1000000000 + started.tv_nsec);
+		keep(view, product, options, key, key_size, started_ns);
 	return rc;
 }
 

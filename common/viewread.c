@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "cache.h"
 #include "gather.h"
@@ -183,9 +182,7 @@ static int check_tile(struct sc_reader *reader, const struct sc_view *view, unsi
  */
 static bool is_young(const struct sc_view *view)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return view->newest_ns > (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - SC_IDENTITY_SETTLE_NS;
+	return view->newest_ns > sc_identity_settled_ns();
 }
 
 /* Gathers a tile that is not in the cache, takes the piece from it and puts it there. */

@@ -1,5 +1,7 @@
 #include "catalogpriv.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,7 +70,8 @@ static int need_view(struct sc_catalog *catalog, struct node *node, struct sc_wa
 		return sc_generation_is_directory(generation, node->index) ? 0 : -ENOTDIR;
 	if (!generation->entry)
 		return -ESTALE;
-	bool has_failed = generation->failure && sc_catalog_now_ns() - generation->failed_at_ns < SC_CATALOG_RETRY_NS;
+	bool has_failed = generation->failure &&
+			  sc_clock_ns(CLOCK_MONOTONIC) - generation->failed_at_ns < SC_CATALOG_RETRY_NS;
 	if (has_failed || waiter->wants == SC_WANT_VIEW)
 		return -EIO;
 	return wait_for(catalog, generation->entry, SC_WANT_VIEW, waiter, &node->start);
@@ -81,7 +84,7 @@ static int need_view(struct sc_catalog *catalog, struct node *node, struct sc_wa
 static int find_name(struct sc_catalog *catalog, const char *name, struct sc_waiter *waiter, struct node *node)
 {
 	struct sc_entry *entry = sc_entry_find(catalog, name);
-	int64_t now_ns = sc_catalog_now_ns();
+	int64_t now_ns = sc_clock_ns(CLOCK_MONOTONIC);
 	if (!entry || !entry->current)
 		return -ENOENT;
 	entry->used_ns = now_ns;
@@ -265,7 +268,7 @@ static void hold_open(const struct node *node, struct sc_opened *ret_opened)
 	ret_opened->is_open = true;
 	node->generation->nopen++;
 	if (node->generation->entry)
-		node->generation->entry->used_ns = sc_catalog_now_ns();
+		node->generation->entry->used_ns = sc_clock_ns(CLOCK_MONOTONIC);
 }
 
 static int find_file(struct sc_catalog *catalog, uint64_t id, struct node *node)
@@ -288,7 +291,7 @@ int sc_catalog_hold_file(struct sc_catalog *catalog, uint64_t id, struct sc_open
 static int note_open(struct sc_catalog *catalog, const struct node *node, pid_t pid)
 {
 	struct sc_generation *generation = node->generation;
-	int64_t now_ns = sc_catalog_now_ns();
+	int64_t now_ns = sc_clock_ns(CLOCK_MONOTONIC);
 	if (node->index & SC_NODE_ALIAS)
 		return 0;
 	int rc = sc_opens_note(&catalog->opens, pid, generation->name_hash, generation->serial, now_ns);
@@ -327,7 +330,7 @@ void sc_catalog_release(struct sc_catalog *catalog, const struct sc_opened *open
 	pthread_mutex_lock(&catalog->lock);
 	if (opened->pid)
 		sc_opens_note_close(&catalog->opens, opened->pid, generation->name_hash, generation->serial,
-				    sc_catalog_now_ns());
+				    sc_clock_ns(CLOCK_MONOTONIC));
 	generation->nopen -= opened->is_open;
 	generation->references--;
 	unlock(catalog, NULL, 0);

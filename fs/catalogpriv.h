@@ -79,8 +79,6 @@ struct sc_catalog {
 	struct sc_catalog_change *first_change, **last_change;
 };
 
-int64_t sc_catalog_now_ns(void);
-
 /* --- entries.c; with the lock, but for the last --- */
 
 struct sc_entry *sc_entry_find(const struct sc_catalog *catalog, const char *name);

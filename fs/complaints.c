@@ -1,12 +1,12 @@
 #include "complaints.h"
 
+#include "clock.h"
 #include "log.h"
 
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <time.h>
 
 #define REMEMBERED 64
 #define REMEMBERED_FOR_GOOD 65536
@@ -70,11 +70,9 @@ void sc_complain(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
 
 	pthread_mutex_lock(&recent.lock);
-	bool due = is_due(hash_line(text), (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+	bool due = is_due(hash_line(text), sc_clock_ns(CLOCK_MONOTONIC));
 	pthread_mutex_unlock(&recent.lock);
 	if (due)
 		sc_log(SC_LOG_ERROR, "%s", text);

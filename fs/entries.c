@@ -1,16 +1,10 @@
 #include "catalogpriv.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-int64_t sc_catalog_now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* --- generations --- */
 
@@ -64,7 +58,7 @@ static void replace(struct sc_entry *entry)
 	struct sc_generation *generation = sc_steal_ptr(entry->current);
 	note_change(entry->catalog, generation);
 	generation->entry = NULL;
-	generation->replaced_ns = sc_catalog_now_ns();
+	generation->replaced_ns = sc_clock_ns(CLOCK_MONOTONIC);
 	generation->references--;
 }
 
@@ -76,7 +70,7 @@ static void drop_next(struct sc_entry *entry)
 
 void sc_entry_set_next(struct sc_entry *entry, struct sc_generation *generation)
 {
-	int64_t now_ns = sc_catalog_now_ns();
+	int64_t now_ns = sc_clock_ns(CLOCK_MONOTONIC);
 	if (!entry->next)
 		entry->next_since_ns = now_ns;
 	drop_next(entry);
@@ -151,12 +145,12 @@ struct sc_catalog_change *sc_catalog_advance(struct sc_catalog *catalog, bool *r
 	*ret_pending = false;
 	pthread_mutex_lock(&catalog->lock);
 	for (size_t i = 0; i < catalog->nentries; i++) {
-		sc_entry_advance(catalog->by_name[i], sc_catalog_now_ns());
+		sc_entry_advance(catalog->by_name[i], sc_clock_ns(CLOCK_MONOTONIC));
 		*ret_pending |= catalog->by_name[i]->next != NULL;
 	}
 	struct sc_catalog_change *changes = sc_steal_ptr(catalog->first_change);
 	catalog->last_change = &catalog->first_change;
-	take_unused(catalog, sc_catalog_now_ns());
+	take_unused(catalog, sc_clock_ns(CLOCK_MONOTONIC));
 	bool start = catalog->unused && !catalog->sweeping && !catalog->stopping;
 	catalog->sweeping |= start;
 	pthread_mutex_unlock(&catalog->lock);

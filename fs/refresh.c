@@ -1,6 +1,7 @@
 #include "refresh.h"
 
 #include "builder.h"
+#include "clock.h"
 #include "log.h"
 
 #include <errno.h>
@@ -29,13 +30,6 @@ struct sc_refresh {
 	bool stop;
 	struct sc_error told; /* the last error that was logged */
 };
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* --- telling --- */
 
@@ -96,12 +90,13 @@ static void scan(struct sc_refresh *refresh)
 /* Returns when the next look is due. */
 static int64_t look(struct sc_refresh *refresh)
 {
-	int64_t begun_ns = now_ns();
+	int64_t begun_ns = sc_clock_ns(CLOCK_MONOTONIC);
 	scan(refresh);
-	int64_t took_ns = now_ns() - begun_ns;
+	int64_t took_ns = sc_clock_ns(CLOCK_MONOTONIC) - begun_ns;
 	took_ns += sc_catalog_check(refresh->options.catalog, LOOK_PATIENCE_S);
 	int64_t pause_ns = took_ns * (SHARE - 1);
-	return now_ns() + (pause_ns > refresh->options.period_ns ? pause_ns : refresh->options.period_ns);
+	return sc_clock_ns(CLOCK_MONOTONIC) +
+	       (pause_ns > refresh->options.period_ns ? pause_ns : refresh->options.period_ns);
 }
 
 /* Until then or until the end; true: it is the end. */
@@ -120,14 +115,14 @@ static bool wait_until(struct sc_refresh *refresh, int64_t ns)
 static void *run(void *argument)
 {
 	struct sc_refresh *refresh = argument;
-	int64_t due_ns = now_ns() + refresh->options.period_ns, next_ns = due_ns;
+	int64_t due_ns = sc_clock_ns(CLOCK_MONOTONIC) + refresh->options.period_ns, next_ns = due_ns;
 	while (!wait_until(refresh, next_ns)) {
 		bool pending;
-		if (now_ns() >= due_ns)
+		if (sc_clock_ns(CLOCK_MONOTONIC) >= due_ns)
 			due_ns = look(refresh);
 		tell(refresh, sc_catalog_advance(refresh->options.catalog, &pending));
 		/* A view that is being built may be ready at any time. */
-		next_ns = now_ns() + ADVANCE_NS;
+		next_ns = sc_clock_ns(CLOCK_MONOTONIC) + ADVANCE_NS;
 		if (due_ns < next_ns)
 			next_ns = due_ns;
 	}

@@ -1,5 +1,6 @@
 #include "catalogpriv.h"
 
+#include "clock.h"
 #include "viewaccess.h"
 
 #include <string.h>
@@ -145,7 +146,7 @@ static void publish(struct renewal *renewal)
 	struct sc_generation *result = renewal->result, *current = entry->current;
 	if (entry->gone || !current)
 		return;
-	result->failed_at_ns = sc_catalog_now_ns();
+	result->failed_at_ns = sc_clock_ns(CLOCK_MONOTONIC);
 	entry->watched = true;
 	if (!renewal->in_place || current->view) {
 		sc_generation_set_unsettled(result, &renewal->settled);
@@ -166,7 +167,7 @@ static int look(struct renewal *renewal)
 {
 	struct sc_entry *entry = renewal->entry;
 	struct sc_catalog *catalog = entry->catalog;
-	int64_t begun_ns = sc_catalog_now_ns();
+	int64_t begun_ns = sc_clock_ns(CLOCK_MONOTONIC);
 	struct sc_error err = { 0 };
 	int rc = sc_settle_look(catalog->source, &renewal->product->product, &catalog->options.settle, &entry->memory,
 				&renewal->settled, &err);
@@ -175,7 +176,7 @@ static int look(struct renewal *renewal)
 	else
 		sc_told_failure(&entry->told, entry->name, err.text);
 	pthread_mutex_lock(&catalog->lock);
-	entry->look_took_ns = sc_catalog_now_ns() - begun_ns;
+	entry->look_took_ns = sc_clock_ns(CLOCK_MONOTONIC) - begun_ns;
 	entry->nlooks++;
 	bool must = rc == 0 && must_build(renewal);
 	if (must)
@@ -238,7 +239,7 @@ static bool has_answer(const struct sc_entry *entry)
 	pthread_mutex_lock(&catalog->lock);
 	const struct sc_generation *current = entry->current;
 	bool has = !current || current->view ||
-		   (current->failure && sc_catalog_now_ns() - current->failed_at_ns < SC_CATALOG_RETRY_NS);
+		   (current->failure && sc_clock_ns(CLOCK_MONOTONIC) - current->failed_at_ns < SC_CATALOG_RETRY_NS);
 	pthread_mutex_unlock(&catalog->lock);
 	return has;
 }
@@ -335,7 +336,8 @@ int64_t sc_catalog_check(struct sc_catalog *catalog, unsigned patience_s)
 		pthread_mutex_lock(&catalog->lock);
 		uint64_t nlooks = entry->nlooks;
 		bool start = !entry->running && !catalog->stopping &&
-			     wants_check(entry, sc_catalog_now_ns()) && sc_entry_want(entry, SC_WANT_CHECK, false);
+			     wants_check(entry, sc_clock_ns(CLOCK_MONOTONIC)) &&
+			     sc_entry_want(entry, SC_WANT_CHECK, false);
 		pthread_mutex_unlock(&catalog->lock);
 		if (!start)
 			continue;

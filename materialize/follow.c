@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "clock.h"
 #include "events.h"
 #include "followed.h"
 #include "jobs.h"
@@ -304,13 +304,6 @@ static void tell(struct sc_follow *follow, bool is_last)
 
 /* --- the run --- */
 
-static double now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
 static int stopped(struct sc_error *err, int number)
 {
 	sc_error_set(err, -EINTR,
@@ -322,9 +315,9 @@ static int stopped(struct sc_error *err, int number)
 /* One look, and copying what it found; DONE without *ret_is_whole: there has to be another one. */
 static int turn(struct sc_follow *follow, struct sc_input *input, bool *ret_is_whole, struct sc_error *err)
 {
-	double began_ms = now_ms();
+	int64_t began_ns = sc_clock_ns(CLOCK_MONOTONIC);
 	int status = look(follow, input, ret_is_whole, err);
-	double took_ms = now_ms() - began_ms;
+	double took_ms = (double)(sc_clock_ns(CLOCK_MONOTONIC) - began_ns) / 1e6;
 	if (status == SC_STATUS_DONE && !*ret_is_whole) {
 		int number = copy(follow, err);
 		status = number < 0 ? SC_STATUS_FAILED : number > 0 ? stopped(err, number) : SC_STATUS_DONE;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "log.h"
 #include "partlock.h"
@@ -215,18 +214,10 @@ static int make_files(struct sc_followed *image, enum sc_reflink reflink, struct
 	return 0;
 }
 
-/* Parts that changed later than that might change again without a trace in their times. */
-static int64_t settled_before_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - SC_IDENTITY_SETTLE_NS;
-}
-
 int sc_followed_plan(struct sc_followed *image, const struct sc_options *options, unsigned output, unsigned nworkers,
 		     struct sc_plan *plan, bool *ret_is_all, struct sc_error *err)
 {
-	int64_t before_ns = settled_before_ns();
+	int64_t before_ns = sc_identity_settled_ns();
 	struct sc_copied *copied = &image->copied;
 	int rc = sc_copied_match(copied, image->view, false);
 	if (rc < 0)

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 #include "bars.h"
+#include "clock.h"
 #include "events.h"
 #include "ioutil.h"
 #include "printable.h"
@@ -21,9 +21,7 @@
 
 static double now(void)
 {
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+	return (double)sc_clock_ns(CLOCK_MONOTONIC) / 1e9;
 }
 
 static bool can_draw(void)

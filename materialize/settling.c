@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "clock.h"
 #include "log.h"
 
 /* How often parts are looked at while waiting. */
@@ -10,13 +11,6 @@
 
 /* A look takes its time, and clocks tick. */
 #define SLACK_NS INT64_C(1000000000)
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 void sc_settling_clear(struct sc_settling *settling)
 {
@@ -83,7 +77,7 @@ static void refuse(struct sc_error *err)
 enum sc_status sc_settling_find(const struct sc_options *options, struct sc_settling *settling, struct sc_input *input,
 				struct sc_error *err)
 {
-	int64_t deadline_ns = now_ns() + options->view.settle.quiet_ns + SLACK_NS;
+	int64_t deadline_ns = sc_clock_ns(CLOCK_MONOTONIC) + options->view.settle.quiet_ns + SLACK_NS;
 	bool is_told = false;
 	for (;;) {
 		enum sc_status status = sc_input_find(options, input, err);
@@ -94,7 +88,7 @@ enum sc_status sc_settling_find(const struct sc_options *options, struct sc_sett
 		if (rc == 0)
 			return SC_STATUS_DONE;
 		sc_input_clear(input);
-		bool is_over = !options->wait && now_ns() > deadline_ns;
+		bool is_over = !options->wait && sc_clock_ns(CLOCK_MONOTONIC) > deadline_ns;
 		if (rc == -EBUSY && is_over)
 			refuse(err);
 		if (rc != -EBUSY || is_over)
