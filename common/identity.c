@@ -38,11 +38,6 @@ struct sc_file_id sc_file_id_of_statx(const struct statx *stx)
 	return sc_file_id_of(&st);
 }
 
-int64_t sc_identity_settled_ns(void)
-{
-	return sc_clock_ns(CLOCK_REALTIME) - SC_IDENTITY_SETTLE_NS;
-}
-
 struct sc_file_id sc_file_id_of(const struct stat *st)
 {
 	return (struct sc_file_id){
@@ -57,6 +52,11 @@ bool sc_file_id_equal(const struct sc_file_id *a, const struct sc_file_id *b)
 {
 	return a->inode == b->inode && a->size_bytes == b->size_bytes && a->mtime_ns == b->mtime_ns &&
 	       a->ctime_ns == b->ctime_ns;
+}
+
+int64_t sc_identity_settled_ns(void)
+{
+	return sc_clock_ns(CLOCK_REALTIME) - SC_IDENTITY_SETTLE_NS;
 }
 
 /* What came before is hashed along, so that order counts. */

@@ -181,7 +181,7 @@ static int wait_for_events(const struct sc_running *running, int64_t left_ms)
 /* Collects the output until the process has ended; -ETIMEDOUT, -EMSGSIZE or another error while it still runs. */
 static int collect(const struct sc_program *program, struct sc_running *running, int *ret_status, bool *ret_reaped)
 {
-	int64_t deadline_ms = sc_clock_ns(CLOCK_MONOTONIC) / 1000000 + program->time_limit_ms;
+	int64_t deadline_ns = sc_clock_ns(CLOCK_MONOTONIC) + program->time_limit_ms * 1000000;
 	size_t fed = 0;
 	for (;;) {
 		/* First asked whether it has ended, then read: so all that it wrote is there to be read. */
@@ -196,7 +196,7 @@ static int collect(const struct sc_program *program, struct sc_running *running,
 		}
 		if (ended > 0)
 			return 0;
-		int64_t left_ms = deadline_ms - sc_clock_ns(CLOCK_MONOTONIC) / 1000000;
+		int64_t left_ms = (deadline_ns - sc_clock_ns(CLOCK_MONOTONIC)) / 1000000;
 		if (left_ms <= 0)
 			return -ETIMEDOUT;
 		int rc = feed(running, program, &fed);
