@@ -368,6 +368,6 @@ int main(int argc, char **argv)
 	} catch (...) {
 		confine::die("unknown exception");
 	}
-	/* All is on disk; casacore's global objects need no farewell, which takes as long as the work. */
+	/* All is written; casacore's global objects need no farewell, which takes as long as the work. */
 	_exit(0);
 }

@@ -102,6 +102,11 @@ void try_own()
 	attempt("own rename across", [] { return rename("table/file", "file"); });
 	attempt("own list", [] { return open(".", O_RDONLY | O_DIRECTORY); });
 	attempt("own rmdir", [] { return rmdir("table"); });
+	/* A pipe cannot be synced: who is told so did ask. */
+	attempt("sync", [] {
+		int ends[2];
+		return pipe(ends) < 0 ? -1 : fsync(ends[1]);
+	});
 }
 
 void tell_limits()
