@@ -78,6 +78,17 @@ static enum sc_status resolve_view(const struct sc_options *options, const char 
 	return SC_STATUS_DONE;
 }
 
+/* An image is a directory, and its name may end with a slash; a family's name does not. */
+static enum sc_status check_output(const struct sc_options *options, const char *base, struct sc_error *err)
+{
+	size_t length = options->output ? strlen(options->output) : 0;
+	if (length == 0 || options->output[length - 1] != '/')
+		return SC_STATUS_DONE;
+	sc_error_set(err, -EINVAL, "%s is a directory: name the images in it too, as in -o %s%s", options->output,
+		     options->output, last_component(base));
+	return SC_STATUS_USAGE;
+}
+
 static enum sc_status resolve(const struct sc_options *options, struct family *family, struct sc_error *err)
 {
 	sc_autofree char *path = without_slashes(options->base);
@@ -86,8 +97,8 @@ static enum sc_status resolve(const struct sc_options *options, struct family *f
 		family->base = view_source(path);
 	if (family->base)
 		status = resolve_view(options, path, family, err);
-	else if (path)
-		family->base = strdup(path);
+	else if (path && (family->base = strdup(path)))
+		status = check_output(options, path, err);
 	family->output = without_slashes(options->output ? options->output : options->base);
 	if (status == SC_STATUS_DONE && (!path || !family->base || !family->output)) {
 		sc_error_errno(err, -ENOMEM, "%s", options->base);

@@ -41,6 +41,20 @@ def test_output_takes_the_place_of_base(source, tmp_path):
     assert images(source) == []
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_output_that_is_meant_as_a_directory(source, tmp_path, is_there):
+    """out/ would make out.image beside the directory: somebody who writes the slash means something else."""
+    if is_there:
+        (tmp_path / "out").mkdir()
+    before = sorted(os.listdir(tmp_path))
+    done = programs.materialize(source + "/cube", "-o", str(tmp_path / "out") + "/")
+    assert done.returncode == 2
+    assert f"{tmp_path}/out/ is a directory" in done.stderr and f"-o {tmp_path}/out/cube" in done.stderr
+    assert sorted(os.listdir(tmp_path)) == before and images(source) == []
+    if is_there:
+        assert os.listdir(tmp_path / "out") == []
+
+
 def test_no_lock_file_is_made_in_the_source(source, tmp_path):
     families.remove_locks(source)
     before = families.manifest(source)
