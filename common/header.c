@@ -13,15 +13,10 @@
 #include "coordinates.h"
 #include "miscinfo.h"
 #include "warnings.h"
+#include "worlds.h"
 
 /* So many parts are named for one kind of difference; the others are counted. */
 #define NAMED_DIFFERENCES 5
-
-/*
- * A long cube has 60,000 channels. A broken shape, or a stray number in the name of a part, must not make us list the
- * frequencies, and the beams at a kilobyte each, of 2^31.
- */
-#define CHANNELS_MAX (1 << 20)
 
 /* How often one kind of difference was seen. */
 struct difference_count {
@@ -31,17 +26,12 @@ struct difference_count {
 
 struct sc_header_builder {
 	struct sc_header_options options;
-	size_t nparts, parts_capacity;
-	size_t *part_starts; /* first pixel on the axis of each part */
 	char *first_name;
 	struct sc_record *first; /* the first part's keywords */
 	struct sc_header header; /* shape, type, warnings so far; records are put in by finish */
 	struct sc_concataxis axis;
 	double first_increment;
-	double *worlds; /* of all pixels on the axis so far */
-	size_t worlds_capacity;
-	char *order_problem; /* the first place where the worlds do not go on as they began */
-	char *last_name;     /* of the part added last */
+	struct sc_worlds worlds;
 	struct sc_beams *beams;
 	struct sc_miscinfo miscinfo;
 	size_t ndifferences;
@@ -54,6 +44,9 @@ struct sc_header_builder *sc_header_builder_new(const struct sc_header_options *
 	if (!builder)
 		return NULL;
 	builder->options = *options;
+	/* Of a family, not of a list. */
+	if (options->same_increments)
+		builder->worlds.hint = " (if it is left over from another run, --nparts leaves it out)";
 	if (sc_miscinfo_init(&builder->miscinfo) < 0) {
 		sc_header_builder_free(builder);
 		return NULL;
@@ -69,11 +62,8 @@ void sc_header_builder_free(struct sc_header_builder *builder)
 	sc_record_free(builder->first);
 	sc_beams_free(builder->beams);
 	sc_miscinfo_clear(&builder->miscinfo);
+	sc_worlds_clear(&builder->worlds);
 	free(builder->first_name);
-	free(builder->part_starts);
-	free(builder->worlds);
-	free(builder->order_problem);
-	free(builder->last_name);
 	free(builder->differences);
 	free(builder);
 }
@@ -235,71 +225,18 @@ static int compare(struct sc_header_builder *builder, const char *name, const st
 	return 0;
 }
 
-/* Notes where the worlds first turn; whether that matters is known at the end. */
-static int watch_order(struct sc_header_builder *builder, const char *name, size_t old_count, size_t new_count)
-{
-	if (builder->order_problem || new_count < 2)
-		return 0;
-	/* The direction is that of the first two pixels. */
-	const double *worlds = builder->worlds;
-	const char *unit = builder->header.spectral ? " Hz" : "";
-	/* Of a family, not of a list. */
-	const char *hint =
-	    builder->options.same_increments ? " (if it is left over from another run, --nparts leaves it out)" : "";
-	bool rising = worlds[1] > worlds[0];
-	for (size_t at = old_count > 0 ? old_count : 1; at < new_count; at++) {
-		if (rising ? worlds[at] > worlds[at - 1] : worlds[at] < worlds[at - 1])
-			continue;
-		const char *before = at == old_count ? builder->last_name : name;
-		if (asprintf(&builder->order_problem, "%s: %.10g%s is not %s %.10g%s %s %s%s", name, worlds[at], unit,
-			     rising ? "above" : "below", worlds[at - 1], unit,
-			     before == name ? "before it in" : "at the end of", before, hint) < 0) {
-			builder->order_problem = NULL;
-			return -ENOMEM;
-		}
-		return 0;
-	}
-	return 0;
-}
-
-static int grow_worlds(struct sc_header_builder *builder, size_t count, struct sc_error *err)
-{
-	if (count > builder->worlds_capacity) {
-		size_t wanted = count > 2 * builder->worlds_capacity ? count : 2 * builder->worlds_capacity;
-		double *grown = reallocarray(builder->worlds, wanted, sizeof(*grown));
-		if (!grown)
-			return out_of_memory(err);
-		builder->worlds = grown;
-		builder->worlds_capacity = wanted;
-	}
-	if (builder->nparts == builder->parts_capacity) {
-		size_t wanted = builder->parts_capacity ? 2 * builder->parts_capacity : 64;
-		size_t *grown = reallocarray(builder->part_starts, wanted, sizeof(*grown));
-		if (!grown)
-			return out_of_memory(err);
-		builder->part_starts = grown;
-		builder->parts_capacity = wanted;
-	}
-	return 0;
-}
-
 static int add_worlds(struct sc_header_builder *builder, const char *name, const struct sc_subcube *part,
 		      struct sc_error *err)
 {
 	struct sc_header *header = &builder->header;
-	const struct sc_record *coords = sc_record_get_record(part->keywords, "coords");
-	size_t old_count = (size_t)header->shape[header->axis], count;
+	bool is_first = builder->worlds.nparts == 0;
 	double increment;
-	if (__builtin_add_overflow(old_count, (size_t)part->pixels.tsm.shape[header->axis], &count) ||
-	    count > CHANNELS_MAX)
-		return sc_error_set(err, -EFBIG, "%s: with it the cube has more than %d channels", name, CHANNELS_MAX);
-	int rc = grow_worlds(builder, count, err);
-	if (rc == 0)
-		rc = sc_concataxis_worlds(&builder->axis, coords, name, count - old_count, builder->worlds + old_count,
-					  &increment, err);
+	int rc = sc_worlds_add(&builder->worlds, &builder->axis, sc_record_get_record(part->keywords, "coords"), name,
+			       part->pixels.tsm.shape[header->axis], &increment, err);
 	if (rc < 0)
 		return rc;
-	if (builder->nparts == 0)
+	header->shape[header->axis] = (int64_t)builder->worlds.count;
+	if (is_first)
 		builder->first_increment = increment;
 	if (builder->options.same_increments && header->spectral &&
 	    !(fabs(increment - builder->first_increment) <= 0.01 * fabs(builder->first_increment)))
@@ -308,9 +245,7 @@ static int add_worlds(struct sc_header_builder *builder, const char *name, const
 		    "%s: its channels are %.10g Hz wide, not %.10g Hz as in %s; if it is left over from "
 		    "another run, --nparts leaves it out",
 		    name, increment, builder->first_increment, builder->first_name);
-	builder->part_starts[builder->nparts] = old_count;
-	header->shape[header->axis] = (int64_t)count;
-	return watch_order(builder, name, old_count, count) < 0 ? out_of_memory(err) : 0;
+	return 0;
 }
 
 /* The length of the image's spectral or Stokes axis; 1 when it has none. */
@@ -331,28 +266,22 @@ int sc_header_builder_add(struct sc_header_builder *builder, const char *name, c
 			  struct sc_error *err)
 {
 	const struct sc_record *miscinfo = sc_record_get_record(part->keywords, "miscinfo");
-	int rc = builder->nparts == 0 ? begin(builder, name, part, err) : compare(builder, name, part, err);
+	bool is_first = builder->worlds.nparts == 0;
+	int rc = is_first ? begin(builder, name, part, err) : compare(builder, name, part, err);
 	if (rc == 0)
 		rc = add_worlds(builder, name, part, err);
 	if (rc == 0)
 		rc = add_beams(builder, name, part, err);
-	bool wanted = builder->nparts == 0 || !builder->options.first_miscinfo;
+	bool wanted = is_first || !builder->options.first_miscinfo;
 	if (rc == 0 && wanted && sc_miscinfo_add(&builder->miscinfo, miscinfo) < 0)
 		rc = out_of_memory(err);
-	if (rc < 0)
-		return rc;
-	free(builder->last_name);
-	builder->last_name = strdup(name);
-	if (!builder->last_name)
-		return out_of_memory(err);
-	builder->header.has_mask |= part->has_mask;
-	builder->nparts++;
-	return 0;
+	builder->header.has_mask |= rc == 0 && part->has_mask;
+	return rc;
 }
 
 int sc_header_builder_axis(const struct sc_header_builder *builder)
 {
-	assert(builder->nparts > 0);
+	assert(builder->worlds.nparts > 0);
 	return builder->header.axis;
 }
 
@@ -364,50 +293,12 @@ bool sc_header_builder_is_spectral(const struct sc_header_builder *builder)
 void sc_header_builder_worlds(const struct sc_header_builder *builder, size_t index, double *ret_first,
 			      double *ret_last)
 {
-	assert(index < builder->nparts);
-	bool is_last = index + 1 == builder->nparts;
-	size_t behind = is_last ? (size_t)builder->header.shape[builder->header.axis] : builder->part_starts[index + 1];
-	*ret_first = builder->worlds[builder->part_starts[index]];
-	*ret_last = builder->worlds[behind - 1];
+	sc_worlds_of_part(&builder->worlds, index, ret_first, ret_last);
 }
 
 double sc_header_builder_increment(const struct sc_header_builder *builder)
 {
 	return builder->first_increment;
-}
-
-/* Puts the gaps' channels between those of the parts. */
-static int insert_gaps(struct sc_header_builder *builder, const struct sc_gap *gaps, size_t ngaps, struct sc_error *err)
-{
-	struct sc_header *header = &builder->header;
-	size_t old_count = (size_t)header->shape[header->axis], count = old_count;
-	for (size_t i = 0; i < ngaps; i++)
-		count += (size_t)gaps[i].nchan;
-	if (count == old_count)
-		return 0;
-	if (count > CHANNELS_MAX)
-		return sc_error_set(err, -EFBIG,
-				    "with the %zu channels that are missing the cube has more than %d; --nparts leaves out "
-				    "parts with stray numbers",
-				    count - old_count, CHANNELS_MAX);
-	double *worlds = reallocarray(NULL, count, sizeof(*worlds));
-	if (!worlds)
-		return out_of_memory(err);
-	size_t from = 0, to = 0;
-	for (size_t i = 0; i <= ngaps; i++) {
-		size_t before = i < ngaps ? gaps[i].before : builder->nparts;
-		size_t until = before < builder->nparts ? builder->part_starts[before] : old_count;
-		memcpy(worlds + to, builder->worlds + from, (until - from) * sizeof(*worlds));
-		to += until - from;
-		from = until;
-		for (int64_t k = 0; i < ngaps && k < gaps[i].nchan; k++)
-			worlds[to++] = gaps[i].first_hz + (double)k * gaps[i].increment_hz;
-	}
-	assert(to == count);
-	free(builder->worlds);
-	builder->worlds = worlds;
-	header->shape[header->axis] = (int64_t)count;
-	return 0;
 }
 
 /* With a gap in front the first channel is no longer that of the first part: its coordinate moves along. */
@@ -424,10 +315,11 @@ static int move_reference(struct sc_header_builder *builder, const struct sc_gap
 static int finish_axis(struct sc_header_builder *builder, struct sc_error *err)
 {
 	struct sc_header *header = &builder->header;
-	size_t count = (size_t)header->shape[header->axis];
+	const struct sc_worlds *worlds = &builder->worlds;
 	sc_autofree char *warning = NULL;
-	int rc = sc_concataxis_finish(&builder->axis, header->coords, builder->worlds, count, builder->first_increment,
-				      builder->order_problem, builder->options.strict, &warning, err);
+	int rc = sc_concataxis_finish(&builder->axis, header->coords, worlds->values, worlds->count,
+				      builder->first_increment, worlds->order_problem, builder->options.strict, &warning,
+				      err);
 	if (rc < 0)
 		return rc;
 	header->axis_refitted = warning != NULL;
@@ -487,7 +379,7 @@ static struct sc_record *first_imageinfo(const struct sc_header_builder *builder
 int sc_header_builder_finish(struct sc_header_builder *builder, const struct sc_gap *gaps, size_t ngaps,
 			     struct sc_header *ret_header, struct sc_error *err)
 {
-	assert(builder->nparts > 0);
+	assert(builder->worlds.nparts > 0);
 	struct sc_header *header = &builder->header;
 	const char *units = sc_record_get_string(builder->first, "units");
 	header->coords = sc_record_copy(sc_record_get_record(builder->first, "coords"));
@@ -495,11 +387,12 @@ int sc_header_builder_finish(struct sc_header_builder *builder, const struct sc_
 	header->units = strdup(units ? units : "");
 	if (!header->coords || !header->imageinfo || !header->units)
 		return out_of_memory(err);
-	int rc = insert_gaps(builder, gaps, ngaps, err);
+	int rc = sc_worlds_insert_gaps(&builder->worlds, gaps, ngaps, err);
+	header->shape[header->axis] = (int64_t)builder->worlds.count;
 	if (rc == 0)
 		rc = move_reference(builder, gaps, ngaps, err);
 	/* A single part's own coordinate is right as it is, whatever it is. */
-	if (rc == 0 && (builder->nparts > 1 || ngaps > 0))
+	if (rc == 0 && (builder->worlds.nparts > 1 || ngaps > 0))
 		rc = finish_axis(builder, err);
 	if (rc == 0)
 		rc = finish_beams(builder, gaps, ngaps, err);
