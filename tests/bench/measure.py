@@ -6,6 +6,7 @@ A value is seconds, or bytes where the row says so. A row's ratio is such that i
 """
 
 import dataclasses
+import os
 import statistics
 
 
@@ -123,6 +124,7 @@ def alternate(sides, rounds, said=lambda text: None):
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
+            os.sync()       # what another one has left to be written is not this one's
             values[name].append(sides[name]())
             said("%s %.4g" % (name, values[name][-1]))
     return values

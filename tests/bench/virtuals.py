@@ -54,7 +54,7 @@ def virtual_images(bench):
     bench.scratch()
     with bench.data.changed(family):
         values = bench.alternate({"nomove": nomove, "move": move, "ImageConcat": lambda: peer_nomove(bench, family)},
-                                 at_most=2)
+                                 at_most=3)
     bench.record("nomovevirtual", values["nomove"], values["ImageConcat"])
     bench.record("movevirtual", values["move"], values["ImageConcat"],
                  "the peer's renames are not counted against it: it only concatenates")

@@ -56,7 +56,6 @@ class Writer:
         self.looked_at = set()
 
     def _before(self):
-        os.sync()
         if self.cold:
             self.bench.go_cold()
 
