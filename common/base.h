@@ -42,6 +42,23 @@ static inline int sc_steal_fd(int *fd)
 	return taken;
 }
 
+/*
+ * An array with room for `needed` elements, at least one: `array` itself, or moved to where there is at least twice the
+ * room. NULL: out of memory, and the array is as it was.
+ */
+static inline void *sc_grow(void *array, size_t needed, size_t *capacity, size_t element_size)
+{
+	if (needed <= *capacity)
+		return array;
+	size_t wanted = *capacity ? 2 * *capacity : 64;
+	if (wanted < needed)
+		wanted = needed;
+	void *grown = reallocarray(array, wanted, element_size);
+	if (grown)
+		*capacity = wanted;
+	return grown;
+}
+
 #define sc_steal_ptr(pointer)                                                                                          \
 	({                                                                                                             \
 		__typeof__(pointer) taken_ = (pointer);                                                                \

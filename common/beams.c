@@ -67,18 +67,6 @@ void sc_beams_free(struct sc_beams *beams)
 	free(beams);
 }
 
-/* Makes room for one more element of an array that doubles. */
-static void *grow(void *array, size_t count, size_t *capacity, size_t element_size)
-{
-	if (count < *capacity)
-		return array;
-	size_t wanted = *capacity ? 2 * *capacity : 64;
-	void *grown = reallocarray(array, wanted, element_size);
-	if (grown)
-		*capacity = wanted;
-	return grown;
-}
-
 static int intern_unit(struct sc_beams *beams, const char *unit, uint16_t *ret_index)
 {
 	for (size_t i = 0; i < beams->nunits; i++) {
@@ -112,7 +100,7 @@ static int read_beam(struct sc_beams *beams, const char *name, const struct sc_r
 		if (rc < 0)
 			return sc_error_errno(err, rc, "%s/table.dat: cannot keep its beams", name);
 	}
-	struct beam *grown = grow(beams->beams, beams->nbeams, &beams->beams_capacity, sizeof(beam));
+	struct beam *grown = sc_grow(beams->beams, beams->nbeams + 1, &beams->beams_capacity, sizeof(beam));
 	if (!grown)
 		return sc_error_errno(err, -ENOMEM, "%s/table.dat: cannot keep its beams", name);
 	beams->beams = grown;
@@ -166,7 +154,7 @@ int sc_beams_add(struct sc_beams *beams, const char *name, int64_t nchan, int64_
 	part.length = beams->axis == SC_BEAMS_STOKES ? nstokes : nchan;
 	const struct sc_record *one = imageinfo ? sc_record_get_record(imageinfo, "restoringbeam") : NULL;
 	const struct sc_record *planes = imageinfo ? sc_record_get_record(imageinfo, "perplanebeams") : NULL;
-	struct part_beams *grown = grow(beams->parts, beams->nparts, &beams->parts_capacity, sizeof(part));
+	struct part_beams *grown = sc_grow(beams->parts, beams->nparts + 1, &beams->parts_capacity, sizeof(part));
 	if (!grown)
 		return sc_error_errno(err, -ENOMEM, "%s/table.dat: cannot keep its beams", name);
 	beams->parts = grown;
@@ -203,7 +191,7 @@ static const struct beam *plane_beam(const struct sc_beams *beams, const struct 
 
 static int copy_plane_beam(struct sc_beams *beams, size_t part, int64_t along, uint32_t across)
 {
-	struct beam *grown = grow(beams->beams, beams->nbeams, &beams->beams_capacity, sizeof(*grown));
+	struct beam *grown = sc_grow(beams->beams, beams->nbeams + 1, &beams->beams_capacity, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	beams->beams = grown;
@@ -240,7 +228,7 @@ int sc_beams_insert_blank(struct sc_beams *beams, size_t before, int64_t nchan, 
 	if (nchan == 0)
 		return 0;
 	struct part_beams blank = { .length = nchan, .first = beams->nbeams, .blank = true };
-	struct part_beams *grown = grow(beams->parts, beams->nparts, &beams->parts_capacity, sizeof(blank));
+	struct part_beams *grown = sc_grow(beams->parts, beams->nparts + 1, &beams->parts_capacity, sizeof(blank));
 	if (grown)
 		beams->parts = grown;
 	if (!grown || fill_blank(beams, before, &blank) < 0)

@@ -61,14 +61,10 @@ static int compare_found(const void *left, const void *right)
 
 static int add_found(struct found_list *list, const char *name, const struct sc_pattern *pattern)
 {
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? 2 * list->capacity : 256;
-		struct found *grown = reallocarray(list->items, capacity, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		list->items = grown;
-		list->capacity = capacity;
-	}
+	struct found *grown = sc_grow(list->items, list->count + 1, &list->capacity, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	list->items = grown;
 	struct found found = { .name = strdup(name), .pattern = pattern };
 	if (!found.name)
 		return -ENOMEM;

@@ -53,22 +53,14 @@ static int watch_order(struct sc_worlds *worlds, const struct sc_concataxis *axi
 /* Room for `count` values and one more part. */
 static int grow(struct sc_worlds *worlds, size_t count)
 {
-	if (count > worlds->capacity) {
-		size_t wanted = count > 2 * worlds->capacity ? count : 2 * worlds->capacity;
-		double *grown = reallocarray(worlds->values, wanted, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		worlds->values = grown;
-		worlds->capacity = wanted;
-	}
-	if (worlds->nparts == worlds->parts_capacity) {
-		size_t wanted = worlds->parts_capacity ? 2 * worlds->parts_capacity : 64;
-		size_t *grown = reallocarray(worlds->starts, wanted, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		worlds->starts = grown;
-		worlds->parts_capacity = wanted;
-	}
+	double *values = sc_grow(worlds->values, count, &worlds->capacity, sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	worlds->values = values;
+	size_t *starts = sc_grow(worlds->starts, worlds->nparts + 1, &worlds->parts_capacity, sizeof(*starts));
+	if (!starts)
+		return -ENOMEM;
+	worlds->starts = starts;
 	return 0;
 }
 

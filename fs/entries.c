@@ -26,14 +26,11 @@ struct sc_generation *sc_catalog_find_serial(const struct sc_catalog *catalog, u
 /* Makes a generation's nodes known. They are in the order in which they got their numbers, mostly. */
 static int add_generation(struct sc_catalog *catalog, struct sc_generation *generation)
 {
-	if (catalog->ngenerations == catalog->capacity) {
-		size_t capacity = catalog->capacity ? 2 * catalog->capacity : 32;
-		struct sc_generation **grown = reallocarray(catalog->generations, capacity, sizeof(struct sc_generation *));
-		if (!grown)
-			return -ENOMEM;
-		catalog->generations = grown;
-		catalog->capacity = capacity;
-	}
+	struct sc_generation **grown =
+	    sc_grow(catalog->generations, catalog->ngenerations + 1, &catalog->capacity, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	catalog->generations = grown;
 	size_t at = catalog->ngenerations++;
 	for (; at > 0 && catalog->generations[at - 1]->serial > generation->serial; at--)
 		catalog->generations[at] = catalog->generations[at - 1];

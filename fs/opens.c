@@ -54,14 +54,10 @@ static struct sc_opens_record *find(struct sc_opens *opens, pid_t pid, uint64_t 
 
 static struct sc_opens_record *add(struct sc_opens *opens)
 {
-	if (opens->count == opens->capacity) {
-		size_t capacity = opens->capacity ? 2 * opens->capacity : 16;
-		struct sc_opens_record *grown = reallocarray(opens->records, capacity, sizeof(*grown));
-		if (!grown)
-			return NULL;
-		opens->records = grown;
-		opens->capacity = capacity;
-	}
+	struct sc_opens_record *grown = sc_grow(opens->records, opens->count + 1, &opens->capacity, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	opens->records = grown;
 	return &opens->records[opens->count++];
 }
 

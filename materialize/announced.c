@@ -31,14 +31,10 @@ static int add(struct sc_announced *announced, uint64_t number)
 	size_t at = find(announced, number);
 	if (at < announced->count && announced->numbers[at] == number)
 		return 0;
-	if (announced->count == announced->capacity) {
-		size_t capacity = announced->capacity ? 2 * announced->capacity : 64;
-		uint64_t *grown = reallocarray(announced->numbers, capacity, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		announced->numbers = grown;
-		announced->capacity = capacity;
-	}
+	uint64_t *grown = sc_grow(announced->numbers, announced->count + 1, &announced->capacity, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	announced->numbers = grown;
 	memmove(&announced->numbers[at + 1], &announced->numbers[at],
 		(announced->count - at) * sizeof(*announced->numbers));
 	announced->numbers[at] = number;

@@ -58,14 +58,10 @@ bool sc_plan_next_chunk(int ndim, const int64_t *box_first, const int64_t *box_c
 
 static int append(struct sc_plan *plan, const struct sc_plan_task *task)
 {
-	if (plan->ntasks == plan->capacity) {
-		size_t capacity = plan->capacity ? 2 * plan->capacity : 64;
-		struct sc_plan_task *grown = reallocarray(plan->tasks, capacity, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		plan->tasks = grown;
-		plan->capacity = capacity;
-	}
+	struct sc_plan_task *grown = sc_grow(plan->tasks, plan->ntasks + 1, &plan->capacity, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	plan->tasks = grown;
 	plan->tasks[plan->ntasks++] = *task;
 	return 0;
 }
