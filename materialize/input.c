@@ -95,10 +95,12 @@ static enum sc_status resolve(const struct sc_options *options, struct family *f
 	enum sc_status status = SC_STATUS_DONE;
 	if (path)
 		family->base = view_source(path);
-	if (family->base)
+	if (family->base) {
 		status = resolve_view(options, path, family, err);
-	else if (path && (family->base = strdup(path)))
+	} else if (path) {
+		family->base = strdup(path);
 		status = check_output(options, path, err);
+	}
 	family->output = without_slashes(options->output ? options->output : options->base);
 	if (status == SC_STATUS_DONE && (!path || !family->base || !family->output)) {
 		sc_error_errno(err, -ENOMEM, "%s", options->base);

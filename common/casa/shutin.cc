@@ -123,7 +123,7 @@ const int denied[] = {
 };
 
 constexpr uint32_t refuse = SECCOMP_RET_ERRNO | EPERM;
-/* casacore syncs each table a dozen times, and no scratch directory outlives its program: done, and nothing was. */
+/* casacore syncs a dozen times what is scratch, and need not outlast a loss of power: done, and nothing was. */
 constexpr uint32_t done = SECCOMP_RET_ERRNO;
 
 void add(std::vector<struct sock_filter> &filter, uint16_t code, uint32_t value, uint8_t if_true = 0, uint8_t if_false = 0)

@@ -84,7 +84,7 @@ def test_no_network_and_no_other_process(found):
 
 
 def test_syncing_is_no_work(found):
-    """Nothing in the scratch directory is to outlive a loss of power, and casacore syncs each table many times."""
+    """Nothing in the scratch directory is to outlive a loss of power, and casacore syncs it many times."""
     if "seccomp" in lacking():
         pytest.skip(lacking())
     assert found["sync"] == 0
