@@ -133,8 +133,8 @@ static struct sc_copied_form form_of(const struct sc_layout *layout)
 	return form;
 }
 
-/* Layers that have some of its channels; an array without a file has none. Returns true. */
-static bool forget_layers(struct sc_copied *copied, const struct sc_copied_part *part)
+/* Layers that have some of its channels; an array without a file has none. */
+static void forget_layers(struct sc_copied *copied, const struct sc_copied_part *part)
 {
 	for (unsigned i = 0; i < SC_COPIED_ARRAYS; i++) {
 		struct sc_copied_array *array = &copied->arrays[i];
@@ -143,7 +143,6 @@ static bool forget_layers(struct sc_copied *copied, const struct sc_copied_part 
 		     k < array->nlayers && k * depth < part->start + part->count; k++)
 			array->done[k] = false;
 	}
-	return true;
 }
 
 static bool is_same_part(const struct sc_copied_part *a, const struct sc_copied_part *b)
@@ -152,7 +151,10 @@ static bool is_same_part(const struct sc_copied_part *a, const struct sc_copied_
 	       sc_file_id_equal(&a->pixels_id, &b->pixels_id) && sc_file_id_equal(&a->mask_id, &b->mask_id);
 }
 
-/* Both lists are by start: those of the old one that none of the new ones overlaps stay. */
+/*
+ * Both lists are by start: those of the old one that none of the new ones overlaps stay. 1: layers were forgotten, 0: none;
+ * or -ENOMEM.
+ */
 static int merge_parts(struct sc_copied *copied, const struct sc_copied_part *now, size_t nnow, bool is_final)
 {
 	struct sc_copied_part *merged = calloc(copied->nparts + nnow + 1, sizeof(*merged));
@@ -164,18 +166,22 @@ static int merge_parts(struct sc_copied *copied, const struct sc_copied_part *no
 		for (; i < copied->nparts && copied->parts[i].start < now[k].start + now[k].count; i++) {
 			const struct sc_copied_part *old = &copied->parts[i];
 			bool is_before = old->start + old->count <= now[k].start;
-			if (is_before && !is_final)
+			if (is_before && !is_final) {
 				merged[count++] = *old;
-			else if (!is_same_part(old, &now[k]))
-				has_forgotten = forget_layers(copied, old);
+			} else if (!is_same_part(old, &now[k])) {
+				forget_layers(copied, old);
+				has_forgotten = true;
+			}
 		}
 		merged[count++] = now[k];
 	}
 	for (; i < copied->nparts; i++) {
-		if (is_final)
-			has_forgotten = forget_layers(copied, &copied->parts[i]);
-		else
+		if (is_final) {
+			forget_layers(copied, &copied->parts[i]);
+			has_forgotten = true;
+		} else {
 			merged[count++] = copied->parts[i];
+		}
 	}
 	free(copied->parts);
 	copied->parts = merged;

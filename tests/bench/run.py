@@ -30,6 +30,15 @@ import scale                # noqa: E402,F401
 FILES_A_PART = 4 * 14 + 5 * 9      # of nine extensions, four with a mask
 
 
+def command_of(options):
+    """The words of the command that the figures depend on; without where the data and the table are."""
+    words = ["tools/bench"] + ["--quick"] * options.quick
+    for name in ("parts", "size", "parts_large", "repeat", "only"):
+        if getattr(options, name):
+            words += ["--" + name.replace("_", "-"), str(getattr(options, name))]
+    return words
+
+
 def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="tools/bench", description="Measures subcubefs and subcube-materialize side by side with their peers and "
@@ -48,8 +57,8 @@ def parse(arguments):
                         help="the table (default: tests/bench/results.md if nothing but --keep and --dir is given, "
                         "else build-bench/results.md)")
     options = parser.parse_args(arguments)
-    whole = not (options.quick or options.only or options.parts or options.size or options.parts_large or
-                 options.repeat)
+    options.command = command_of(options)
+    whole = options.command == ["tools/bench"]
     options.output = options.output or (os.path.join(programs.HERE, "bench", "results.md") if whole else
                                         os.path.join(programs.BUILD, "results.md"))
     options.parts = options.parts or (500 if options.quick else 1000)
@@ -95,7 +104,7 @@ def write_report(options, results, where, seconds):
         ("whole run", "%.0f minutes" % (seconds / 60)),
     ]
     settings = {
-        "command": shlex.join(["tools/bench"] + sys.argv[1:]), "repeat": options.repeat,
+        "command": shlex.join(options.command), "repeat": options.repeat,
         "parts": options.parts, "size": options.size, "parts_large": options.parts_large,
         "files": "%.1f million files" % (options.parts_large * FILES_A_PART * 1e-6),
     }
