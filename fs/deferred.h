@@ -7,14 +7,16 @@
 #ifndef SC_DEFERRED_H
 #define SC_DEFERRED_H
 
-#include "catalog.h"
-
-#include <fuse_lowlevel.h>
+#include "killable.h"
+#include "operations.h"
 
 struct sc_deferred {
 	struct sc_waiter waiter;
-	fuse_req_t request;
-	void (*answer)(struct sc_deferred *deferred); /* answers and frees it, unless the catalog took the waiter */
+	struct sc_killable killable;
+	fuse_req_t request; /* may be no more, until sc_deferred_may_answer says otherwise */
+	const struct sc_service *service;
+	/* Asks the catalog; answers and frees it where sc_deferred_may_answer says so. */
+	void (*answer)(struct sc_deferred *deferred);
 	fuse_ino_t id;
 	size_t size;
 	off_t offset;
@@ -22,8 +24,14 @@ struct sc_deferred {
 	char name[];
 };
 
-/* NULL: there was no memory, and the request has been told so. */
+/* NULL: the request could not be kept, and has been told why. */
 struct sc_deferred *sc_defer(fuse_req_t request, void (*answer)(struct sc_deferred *deferred), fuse_ino_t id,
 			     const char *name);
+
+/*
+ * `rc` is what the catalog says. False for SC_CATALOG_WAIT, when it has the waiter, and when who asks was killed
+ * meanwhile: `deferred` is not the caller's any more.
+ */
+bool sc_deferred_may_answer(struct sc_deferred *deferred, int rc);
 
 #endif

@@ -3,6 +3,7 @@
 #include "checks.h"
 #include "complaints.h"
 #include "handles.h"
+#include "killable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,20 +86,25 @@ static void complain(uint64_t id, const struct sc_opened *opened, int code, stru
 static void read_file(fuse_req_t request, fuse_ino_t id, const struct sc_opened *opened, size_t size, off_t offset)
 {
 	struct sc_service *service = sc_service_of(request);
+	struct sc_killable killable;
 	struct sc_buffer *buffer = sc_buffers_take(service->buffers, size);
-	if (!buffer) {
-		sc_reply_error(request, -ENOMEM);
+	if (!buffer || !sc_killable_begin(&killable, request)) {
+		sc_reply_error(request, buffer ? -EINTR : -ENOMEM);
+		if (buffer)
+			sc_buffers_give_back(service->buffers, buffer);
 		return;
 	}
 	struct sc_error err = { 0 };
 	ssize_t count = sc_view_read(service->reader, opened->generation->view, opened->index, (uint64_t)offset,
 				     buffer->data, size, &err);
 	count_read(service, count);
-	if (count < 0) {
+	if (count < 0)
 		complain(id, opened, (int)count, &err);
-		sc_reply_error(request, (int)count);
-	} else {
-		fuse_reply_buf(request, buffer->data, (size_t)count);
+	if (sc_killable_end(&killable, request)) {
+		if (count < 0)
+			sc_reply_error(request, (int)count);
+		else
+			fuse_reply_buf(request, buffer->data, (size_t)count);
 	}
 	sc_buffers_give_back(service->buffers, buffer);
 }

@@ -66,9 +66,9 @@ static struct fuse_entry_param entry_of(const struct sc_service *service, fuse_i
 static void answer_lookup(struct sc_deferred *deferred)
 {
 	struct sc_catalog_node node;
-	const struct sc_service *service = sc_service_of(deferred->request);
+	const struct sc_service *service = deferred->service;
 	int rc = sc_nodes_lookup(service, deferred->id, deferred->name, &deferred->waiter, &node);
-	if (rc == SC_CATALOG_WAIT)
+	if (!sc_deferred_may_answer(deferred, rc))
 		return;
 	if (rc == -ENOENT) {
 		struct fuse_entry_param absent = { .entry_timeout = service->checks ? 0 : KEEP_ABSENT_SECONDS };
@@ -97,9 +97,9 @@ static void op_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 static void answer_getattr(struct sc_deferred *deferred)
 {
 	struct sc_catalog_node node;
-	const struct sc_service *service = sc_service_of(deferred->request);
+	const struct sc_service *service = deferred->service;
 	int rc = sc_nodes_getattr(service, deferred->id, &deferred->waiter, &node);
-	if (rc == SC_CATALOG_WAIT)
+	if (!sc_deferred_may_answer(deferred, rc))
 		return;
 	if (rc < 0)
 		sc_reply_error(deferred->request, rc);
@@ -174,7 +174,7 @@ static struct fuse_entry_param listed_entry_of(const struct sc_service *service,
 /* Returns the number of bytes; why there are no more is in `*ret_rc`: SC_CATALOG_WAIT, or -errno, or 0: no room. */
 static size_t fill_directory(struct sc_deferred *deferred, char *buffer, int *ret_rc)
 {
-	const struct sc_service *service = sc_service_of(deferred->request);
+	const struct sc_service *service = deferred->service;
 	size_t used = 0, size = deferred->size;
 	uint64_t position = (uint64_t)deferred->offset;
 	struct sc_catalog_dirent listed;
@@ -198,7 +198,7 @@ static void answer_readdir(struct sc_deferred *deferred)
 	int rc = -ENOMEM;
 	sc_autofree char *buffer = malloc(deferred->size);
 	size_t used = buffer ? fill_directory(deferred, buffer, &rc) : 0;
-	if (rc == SC_CATALOG_WAIT)
+	if (!sc_deferred_may_answer(deferred, rc))
 		return;
 	if (rc < 0 && rc != -ENOENT)
 		sc_reply_error(deferred->request, rc);
@@ -245,18 +245,18 @@ static void reply_xattr(fuse_req_t request, const char *value, size_t length, si
 
 static void answer_getxattr(struct sc_deferred *deferred)
 {
-	struct sc_catalog *catalog = sc_service_of(deferred->request)->catalog;
+	struct sc_catalog *catalog = deferred->service->catalog;
 	struct sc_opened held;
 	sc_autofree char *value = NULL;
 	int rc = sc_catalog_hold_view(catalog, deferred->id, sc_xattrs_need_view(deferred->name), &deferred->waiter,
 				      &held);
-	if (rc == SC_CATALOG_WAIT)
-		return;
 	if (rc == 0) {
-		rc = sc_xattrs_get(catalog, held.generation, sc_service_of(deferred->request)->options, deferred->name,
+		rc = sc_xattrs_get(catalog, held.generation, deferred->service->options, deferred->name,
 				   &value);
 		sc_catalog_release(catalog, &held);
 	}
+	if (!sc_deferred_may_answer(deferred, rc))
+		return;
 	if (rc < 0)
 		sc_reply_error(deferred->request, rc);
 	else

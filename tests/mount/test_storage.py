@@ -312,6 +312,61 @@ def test_who_hangs_hangs_alone(hanging, record_fault):
     record_fault("Source", "reads that hang, others going on", len(readers), wrong)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_who_hangs_can_be_killed(hanging, record_fault, number):
+    """While the storage says nothing; who comes later gets what is right once it does."""
+    storage, mnt = hanging
+    with mnt:
+        readers = hang(storage, mnt)
+        other = mnt.view("other.image")
+        readers += [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in
+                    (["ls", other], ["stat", other + "/table.dat"], ["getfattr", "-d", other], ["ls", "-lR", mnt.path])]
+        time.sleep(0.3)         # until they wait for the view
+        assert all(reader.poll() is None for reader in readers)
+        for reader in readers:
+            reader.send_signal(number)
+        assert [reader.wait(programs.STOP_S) for reader in readers] == [-number] * len(readers)
+        storage.clear()
+        assert files_of(other)
+        assert programs.whole(mnt.view("cube.image", PIXELS))
+    record_fault("Source", "who waits for storage that does not answer is killed", len(readers))
+
+
+# Without Python's own way of asking again.
+WITH_A_TIMER = """
+import ctypes, os, signal, sys
+libc = ctypes.CDLL(None, use_errno=True)
+signal.signal(signal.SIGALRM, lambda *ignored: None)
+signal.siginterrupt(signal.SIGALRM, True)
+signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+fd = libc.open(sys.argv[1].encode(), os.O_RDONLY)
+if fd < 0:
+    sys.exit("open: " + os.strerror(ctypes.get_errno()))
+buffer = ctypes.create_string_buffer(4000)
+count = libc.read(fd, buffer, 4000)
+if count < 0:
+    sys.exit("read: " + os.strerror(ctypes.get_errno()))
+sys.stdout.buffer.write(buffer.raw[:count])
+"""
+
+
+def test_who_has_a_timer_is_not_disturbed(hanging, record_fault):
+    """The kernel tells of each signal; most programs do not expect EINTR from a file."""
+    storage, mnt = hanging
+    with mnt:
+        waiting = hang(storage, mnt)
+        readers = [subprocess.Popen([sys.executable, "-c", WITH_A_TIMER, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                   for path in (mnt.view("cube.image", PIXELS), mnt.view("other.image", "table.dat"))]
+        time.sleep(1)
+        assert [reader.poll() for reader in readers] == [None, None], [reader.communicate() for reader in readers]
+        storage.clear()
+        right = [programs.whole(mnt.view(*path))[:4000] for path in (("cube.image", PIXELS), ("other.image", "table.dat"))]
+        assert [reader.communicate(timeout=programs.START_S) for reader in readers] == [(bytes_, b"") for bytes_ in right]
+        for reader in waiting:
+            reader.communicate(timeout=programs.START_S)
+    record_fault("Source", "who waits for storage that does not answer has a timer", len(readers))
+
+
 def test_a_mount_with_hung_reads_ends(hanging, record_fault):
     """By a signal, within five seconds; who hung gets an error. What the storage never answers is waited for by nobody."""
     storage, mnt = hanging
