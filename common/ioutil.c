@@ -155,11 +155,24 @@ static int remove_entries(DIR *dir)
 	while ((rc = sc_io_next_entry(dir, &name)) > 0) {
 		if (unlinkat(dirfd(dir), name, 0) == 0 || errno == ENOENT)
 			continue;
-		rc = errno == EISDIR || errno == EPERM ? sc_io_remove_tree(dirfd(dir), name) : -errno;
+		rc = -errno;
+		/* POSIX has EPERM for a directory; of a file it is the reason. */
+		if (rc == -EISDIR || rc == -EPERM) {
+			int tree_rc = sc_io_remove_tree(dirfd(dir), name);
+			rc = tree_rc == -ENOTDIR ? rc : tree_rc;
+		}
 		if (rc < 0)
 			return rc;
 	}
 	return rc;
+}
+
+int sc_io_exists(int dirfd, const char *name)
+{
+	struct stat st;
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
 }
 
 int sc_io_remove_tree(int dirfd, const char *path)

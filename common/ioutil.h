@@ -67,6 +67,9 @@ static inline void sc_io_closedir_cleanup(DIR **dir)
  */
 void sc_io_hold_standard(void);
 
+/* Whether there is an entry of that name, whatever it is: 1, 0, or -errno where that cannot be told. */
+int sc_io_exists(int dirfd, const char *name);
+
 /* Removes a directory and all in it, without following symbolic links. -ENOENT is no error. */
 int sc_io_remove_tree(int dirfd, const char *path);
 

@@ -17,12 +17,6 @@ static void step_done(const struct sc_move *move)
 		move->after_step();
 }
 
-static bool exists(int dirfd, const char *name)
-{
-	struct stat st;
-	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 /* The directory that a part comes from; parts come from few, mostly from one. */
 struct origin {
 	char *path;
@@ -234,7 +228,10 @@ static int look_at_parts(const struct sc_move *move, struct sc_error *err)
 		int rc = origin_open(&origin, move->output->parent_fd, part->from, false, &name, err);
 		if (rc < 0)
 			return rc;
-		bool is_there = exists(origin.fd, name), is_inside = exists(move->image_fd, part->name);
+		int is_there = sc_io_exists(origin.fd, name), is_inside = sc_io_exists(move->image_fd, part->name);
+		if (is_there < 0 || is_inside < 0)
+			return sc_error_errno(err, is_there < 0 ? is_there : is_inside, "%s: cannot look for it",
+					      part->from);
 		if (is_there && is_inside)
 			return sc_error_set(err, -EEXIST,
 					    "%s is in %s, but there is another one where it was: move one of them away",
@@ -246,20 +243,44 @@ static int look_at_parts(const struct sc_move *move, struct sc_error *err)
 	return 0;
 }
 
-/* Renames when the old name is there and the new one is not. */
+/* Renames when the old name is there and the new one is not. -ENOENT: neither is. */
 static int rename_once(const struct sc_move *move, int from_fd, const char *from, int to_fd, const char *to)
 {
-	if (!exists(from_fd, from))
-		return 0;
+	int is_there = sc_io_exists(from_fd, from);
+	if (is_there < 0)
+		return is_there;
+	if (!is_there) {
+		int is_done = sc_io_exists(to_fd, to);
+		return is_done > 0 ? 0 : is_done < 0 ? is_done : -ENOENT;
+	}
 	int rc = renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE) < 0 ? -errno : 0;
 	if (rc == -EINVAL || rc == -ENOSYS || rc == -EOPNOTSUPP) {
-		rc = exists(to_fd, to) ? -EEXIST : 0;
+		rc = sc_io_exists(to_fd, to);
+		rc = rc > 0 ? -EEXIST : rc;
 		if (rc == 0 && renameat(from_fd, from, to_fd, to) < 0)
 			rc = -errno;
 	}
 	if (rc == 0)
 		step_done(move);
 	return rc;
+}
+
+/* All are where they were to go: somebody else may have taken one away meanwhile. */
+static int look_at_moved(const struct sc_move *move, bool inward, struct sc_error *err)
+{
+	sc_autoorigin struct origin origin = { .fd = -1 };
+	for (size_t i = 0; i < move->journal.nparts; i++) {
+		const struct sc_moved_part *part = &move->journal.parts[i];
+		const char *name;
+		int rc = origin_open(&origin, move->output->parent_fd, part->from, false, &name, err);
+		if (rc < 0)
+			return rc;
+		rc = inward ? sc_io_exists(move->image_fd, part->name) : sc_io_exists(origin.fd, name);
+		if (rc <= 0)
+			return sc_error_errno(err, rc < 0 ? rc : -ENOENT, "%s: after it was moved %s %s", part->from,
+					      inward ? "into" : "out of", move->output->path);
+	}
+	return 0;
 }
 
 static int move_parts(const struct sc_move *move, bool inward, struct sc_error *err)
@@ -279,13 +300,15 @@ static int move_parts(const struct sc_move *move, bool inward, struct sc_error *
 	}
 	if ((origin.fd >= 0 && fsync(origin.fd) < 0) || fsync(move->image_fd) < 0)
 		return sc_error_errno(err, -errno, "%s: cannot sync what was moved", move->output->path);
-	return 0;
+	return look_at_moved(move, inward, err);
 }
 
-/* Renames a file of the image and makes that durable. */
+/* Renames a file of the image, if it is there, and makes that durable. */
 static int rename_file(const struct sc_move *move, const char *from, const char *to, struct sc_error *err)
 {
 	int rc = rename_once(move, move->image_fd, from, move->image_fd, to);
+	if (rc == -ENOENT)
+		rc = 0;
 	if (rc == 0 && fsync(move->image_fd) < 0)
 		rc = -errno;
 	return rc < 0 ? sc_error_errno(err, rc, "%s: cannot rename %s in it", move->output->path, from) : 0;
@@ -293,7 +316,8 @@ static int rename_file(const struct sc_move *move, const char *from, const char 
 
 int sc_move_forward(struct sc_move *move, struct sc_error *err)
 {
-	if (!exists(move->image_fd, SC_MOVE_CATALOG_PART) && !exists(move->image_fd, SC_IMAGECONCAT_FILE))
+	if (sc_io_exists(move->image_fd, SC_MOVE_CATALOG_PART) <= 0 &&
+	    sc_io_exists(move->image_fd, SC_IMAGECONCAT_FILE) <= 0)
 		return sc_error_set(err, -ENOENT, "%s: it has no %s", move->output->path, SC_IMAGECONCAT_FILE);
 	int rc = look_at_parts(move, err);
 	if (rc == 0)
@@ -312,12 +336,12 @@ static int compare_texts(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Sorted names of all that may be in the image's directory. */
-static const char **known_names(const struct sc_move *move, size_t *ret_count)
+/* Sorted names of all that may be in the image's directory, with or without its parts. */
+static const char **known_names(const struct sc_move *move, bool with_parts, size_t *ret_count)
 {
 	static const char *const own[] = { SC_IMAGECONCAT_FILE, SC_MOVE_CATALOG_PART, SC_MOVEJOURNAL_FILE,
 					   SC_MOVEJOURNAL_FILE ".part", SC_MOVEJOURNAL_DONE };
-	size_t count = move->journal.nparts + SC_COUNT_OF(own);
+	size_t count = SC_COUNT_OF(own) + (with_parts ? move->journal.nparts : 0);
 	const char **names = calloc(count, sizeof(*names));
 	for (size_t i = 0; names && i < count; i++)
 		names[i] = i < SC_COUNT_OF(own) ? own[i] : move->journal.parts[i - SC_COUNT_OF(own)].name;
@@ -327,11 +351,11 @@ static const char **known_names(const struct sc_move *move, size_t *ret_count)
 	return names;
 }
 
-/* What nobody of us put there must not go along with the directory. */
-static int look_for_strangers(const struct sc_move *move, struct sc_error *err)
+/* What nobody of us put there must not go along with the directory; nor, once they are moved, a part. */
+static int look_for_strangers(const struct sc_move *move, bool with_parts, struct sc_error *err)
 {
 	size_t count;
-	sc_autofree const char **names = known_names(move, &count);
+	sc_autofree const char **names = known_names(move, with_parts, &count);
 	sc_autoclosedir DIR *dir = NULL;
 	int rc = names ? sc_io_open_directory(move->image_fd, ".", 0, &dir) : -ENOMEM;
 	const char *name;
@@ -347,7 +371,11 @@ static int look_for_strangers(const struct sc_move *move, struct sc_error *err)
 static int take_away(const struct sc_move *move)
 {
 	const struct sc_output *output = move->output;
-	if (exists(output->work_fd, SC_REPLACE_OLD)) {
+	int has_old = sc_io_exists(output->work_fd, SC_REPLACE_OLD);
+	int has_image = sc_io_exists(output->work_fd, SC_REPLACE_IMAGE);
+	if (has_old < 0 || has_image < 0)
+		return has_old < 0 ? has_old : has_image;
+	if (has_old) {
 		/* Without its journal a crash in between is repaired by putting the old one back. */
 		if (unlinkat(output->work_fd, SC_REPLACE_JOURNAL, 0) < 0 && errno != ENOENT)
 			return -errno;
@@ -358,7 +386,7 @@ static int take_away(const struct sc_move *move)
 		step_done(move);
 		if (renameat(output->work_fd, SC_REPLACE_OLD, output->parent_fd, output->name) < 0)
 			return -errno;
-	} else if (exists(output->work_fd, SC_REPLACE_IMAGE)) {
+	} else if (has_image) {
 		if (renameat2(output->work_fd, SC_REPLACE_IMAGE, output->parent_fd, output->name, RENAME_EXCHANGE) < 0)
 			return -errno;
 	} else if (renameat(output->parent_fd, output->name, output->work_fd, SC_REPLACE_IMAGE) < 0) {
@@ -372,18 +400,19 @@ int sc_move_back(struct sc_move *move, struct sc_error *err)
 {
 	int rc = look_at_parts(move, err);
 	if (rc == 0)
-		rc = look_for_strangers(move, err);
+		rc = look_for_strangers(move, true, err);
 	if (rc < 0)
 		return rc;
 	/* From here on it is unfinished, until it is gone. */
-	if (exists(move->image_fd, SC_MOVEJOURNAL_DONE))
-		rc = rename_file(move, SC_MOVEJOURNAL_DONE, SC_MOVEJOURNAL_FILE, err);
-	else if (!exists(move->image_fd, SC_MOVEJOURNAL_FILE))
+	rc = rename_file(move, SC_MOVEJOURNAL_DONE, SC_MOVEJOURNAL_FILE, err);
+	if (rc == 0 && sc_io_exists(move->image_fd, SC_MOVEJOURNAL_FILE) <= 0)
 		rc = write_journal(&move->journal, move->image_fd, move->output->path, err);
 	if (rc == 0)
 		rc = rename_file(move, SC_IMAGECONCAT_FILE, SC_MOVE_CATALOG_PART, err);
 	if (rc == 0)
 		rc = move_parts(move, false, err);
+	if (rc == 0)
+		rc = look_for_strangers(move, false, err);
 	if (rc < 0)
 		return rc;
 	rc = take_away(move);

@@ -10,20 +10,18 @@
 #include "ioutil.h"
 #include "movejournal.h"
 
-static bool exists(int dirfd, const char *name)
-{
-	struct stat st;
-	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 /* A catalog that holds nothing but itself: 1; another directory: 0. Of parts in it there may be no other copy. */
 static int look_for_parts(const struct sc_replace *replace, int fd, struct sc_error *err)
 {
-	if (exists(fd, SC_MOVEJOURNAL_FILE)) {
+	int is_moving = sc_io_exists(fd, SC_MOVEJOURNAL_FILE), is_catalog = sc_io_exists(fd, SC_IMAGECONCAT_FILE);
+	if (is_moving > 0) {
 		sc_movejournal_report(replace->label, err);
 		return -EEXIST;
 	}
-	if (!exists(fd, SC_IMAGECONCAT_FILE))
+	if (is_moving < 0 || is_catalog < 0)
+		return sc_error_errno(err, is_moving < 0 ? is_moving : is_catalog, "%s: cannot look into it",
+				      replace->label);
+	if (!is_catalog)
 		return 0;
 	sc_autoclosedir DIR *dir = NULL;
 	int rc = sc_io_open_directory(fd, ".", 0, &dir);
@@ -100,7 +98,8 @@ static int put_in_place(const struct sc_replace *replace, struct sc_error *err)
 	int rc = rename_flagged(replace, RENAME_NOREPLACE);
 	/* Plain rename puts a directory only in place of nothing or an empty one. */
 	if (is_unknown_flag(rc)) {
-		rc = exists(replace->parent_fd, replace->name) ? -EEXIST : 0;
+		rc = sc_io_exists(replace->parent_fd, replace->name);
+		rc = rc > 0 ? -EEXIST : rc;
 		if (rc == 0 && renameat(replace->work_fd, SC_REPLACE_IMAGE, replace->parent_fd, replace->name) < 0)
 			rc = -errno;
 	}
@@ -191,13 +190,18 @@ int sc_replace_commit(const struct sc_replace *replace, bool overwrite, struct s
 
 int sc_replace_repair(const struct sc_replace *replace, struct sc_error *err)
 {
-	bool has_old = exists(replace->work_fd, SC_REPLACE_OLD);
+	int has_old = sc_io_exists(replace->work_fd, SC_REPLACE_OLD);
+	/* The journal is removed after the old image, so without it there is none. */
+	int is_journaled = sc_io_exists(replace->work_fd, SC_REPLACE_JOURNAL);
+	int has_image = sc_io_exists(replace->work_fd, SC_REPLACE_IMAGE);
+	int has_name = sc_io_exists(replace->parent_fd, replace->name);
+	const int looks[] = { has_old, is_journaled, has_image, has_name };
+	for (size_t i = 0; i < SC_COUNT_OF(looks); i++) {
+		if (looks[i] < 0)
+			return sc_error_errno(err, looks[i], "%s: cannot see what an interrupted run left", replace->label);
+	}
 	if (!has_old)
 		return 0;
-	/* The journal is removed after the old image, so without it there is none. */
-	bool is_journaled = exists(replace->work_fd, SC_REPLACE_JOURNAL);
-	bool has_image = exists(replace->work_fd, SC_REPLACE_IMAGE);
-	bool has_name = exists(replace->parent_fd, replace->name);
 	if (has_name && (has_image || !is_journaled))
 		return sc_error_set(err, -EEXIST,
 				    "%s was made by something else while it was being replaced; its former content "

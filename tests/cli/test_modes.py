@@ -383,6 +383,45 @@ def test_killed_at_any_change_a_move_is_finished_or_undone(strace, small, tmp_pa
     assert sorted(n for n in os.listdir(source) if n[0] == ".") == []
 
 
+LOOKS = 50      # more than an undo of three subcubes needs
+
+
+def with_failing_look(when, *arguments):
+    """Runs the program; the `when`th look at a name of its own process fails with EIO."""
+    command = ["strace", "-o", "/dev/null", "-e", "trace=newfstatat", "-e", "inject=newfstatat:error=EIO:when=%d" % when,
+               programs.MATERIALIZE, *[str(a) for a in arguments]]
+    env = dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=180, env=env)
+
+
+@pytest.mark.slow
+def test_a_look_that_fails_while_a_move_is_undone_loses_nothing(strace, small, record_fault):
+    """What could not be looked at is not what is not there."""
+    source, _ = small
+    names = virtual.loose(source)
+    for n in os.listdir(source):
+        if n.endswith(".psf"):
+            shutil.rmtree(os.path.join(source, n))
+    before = families.manifest(source)
+    make("m", source + "/cube")
+    failed = 0
+    for when in range(1, LOOKS):
+        if not os.path.exists(source + "/cube.image"):
+            make("m", source + "/cube")
+        done = with_failing_look(when, "-q", "--undo", source + "/cube")
+        one_place_each(source, names)
+        if done.returncode == 0:
+            assert families.manifest(source) == before
+            continue
+        failed += 1
+        assert done.stderr.count("\n") == 1, done.stderr
+        if os.path.exists(source + "/cube.image/subcube-move.journal"):
+            assert programs.materialize("-q", "--resume", source + "/cube").returncode == 0
+    assert failed > 10
+    record_fault("Materializer", "--undo while a look at a name fails", failed)
+
+
 def test_an_interrupted_move_is_reported_by_name(source):
     make("m", "-e", ".image", source + "/cube")
     image = source + "/cube.image"

@@ -407,6 +407,53 @@ static void an_image_without_a_journal_is_taken_apart_beside_it(void **state)
 	assert_false(is_there("run/cube.image"));
 }
 
+/* Somebody else's mv, while ours is at work: after `steps` of our renames. */
+static const char *taken;
+
+static void take_one_away(void)
+{
+	if (steps_to_live-- == 0 && rename(taken, "elsewhere/taken") < 0)
+		abort();
+}
+
+static void a_part_that_leaves_meanwhile_is_an_error(void **state)
+{
+	(void)state;
+	char first[256];
+	inside(first, 0);
+	for (int is_inward = 0; is_inward <= 1; is_inward++) {
+		/* The first one from where it was moved to, the last one from where it was. */
+		for (int is_first = 0; is_first <= 1; is_first++) {
+			struct sc_output output;
+			struct sc_move move;
+			struct sc_error err = { 0 };
+			char last[256];
+			inside(last, NPARTS - 1);
+			set_up(NOTHING);
+			assert_int_equal(in_child(move_in_child, 3), DIED);
+			if (!is_inward)
+				assert_int_equal(in_child(act_in_child, SC_ACTION_RESUME), 0);
+			taken = is_first ? (is_inward ? first : loose[0]) : (is_inward ? loose[NPARTS - 1] : last);
+			/* An undo renames two files of the image first. */
+			steps_to_live = is_inward ? 1 : 3;
+			assert_int_equal(sc_output_open_existing("run/cube.image", &output, &err), 0);
+			assert_int_equal(sc_output_lock(&output, &err), 0);
+			assert_int_equal(sc_move_open(&output, &move, &err), 0);
+			move.after_step = take_one_away;
+			expect_error(is_inward ? sc_move_forward(&move, &err) : sc_move_back(&move, &err), -ENOENT, &err,
+				     strrchr(is_first ? loose[0] : loose[NPARTS - 1], '/') + 1);
+			sc_move_close(&move);
+			sc_output_abandon(&output);
+			sc_output_close(&output);
+			assert_true(is_there("elsewhere/taken/table.dat"));
+			/* With it back, it can be finished. */
+			assert_int_equal(rename("elsewhere/taken", taken), 0);
+			assert_int_equal(in_child(act_in_child, is_inward ? SC_ACTION_RESUME : SC_ACTION_UNDO), 0);
+			assert_int_equal(count_inside(), is_inward ? NPARTS : 0);
+		}
+	}
+}
+
 static void what_holds_parts_is_never_overwritten(void **state)
 {
 	(void)state;
@@ -436,6 +483,7 @@ int main(void)
 		cmocka_unit_test(a_part_at_both_places_or_at_neither_stops_it),
 		cmocka_unit_test(strangers_inside_stop_an_undo),
 		cmocka_unit_test(an_image_without_a_journal_is_taken_apart_beside_it),
+		cmocka_unit_test(a_part_that_leaves_meanwhile_is_an_error),
 		cmocka_unit_test(what_holds_parts_is_never_overwritten),
 	};
 	return cmocka_run_group_tests(tests, make_top, remove_top);
