@@ -14,6 +14,7 @@
 #include "jobs.h"
 #include "locking.h"
 #include "log.h"
+#include "overlap.h"
 #include "plan.h"
 #include "pool.h"
 #include "progress.h"
@@ -127,7 +128,10 @@ static enum sc_status build_views(struct run *run)
 			return SC_STATUS_USAGE;
 		}
 	}
-	return SC_STATUS_DONE;
+	rc = sc_overlap_check(run->images, run->nimages, &err);
+	if (rc < 0)
+		sc_log(SC_LOG_ERROR, "%s", err.text);
+	return rc == 0 ? SC_STATUS_DONE : rc == -EINVAL ? SC_STATUS_USAGE : SC_STATUS_FAILED;
 }
 
 /* With --wait, BUSY comes when they are free, to look at everything anew; *ret_signal asked to stop in between. */

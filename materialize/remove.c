@@ -27,16 +27,6 @@ int sc_remove_check(const struct sc_image *image, struct sc_error *err)
 		/* Rather than when half of them are gone. */
 		if (S_ISDIR(st.st_mode) && faccessat(dirfd, part, W_OK | X_OK, AT_EACCESS) < 0)
 			return sc_error_errno(err, -errno, "%s cannot be removed", part);
-		/* Real, so that no link hides it. */
-		sc_autofree char *name = NULL;
-		if (asprintf(&name, "/proc/self/fd/%d/%s", dirfd, part) < 0)
-			return sc_error_errno(err, -ENOMEM, "%s", image->path);
-		sc_autofree char *path = realpath(name, NULL);
-		size_t length = path ? strlen(path) : 0;
-		const char *parent = image->output.parent_path;
-		if (path && strncmp(parent, path, length) == 0 && (parent[length] == '/' || parent[length] == 0))
-			return sc_error_set(err, -EINVAL, "%s would be removed together with the subcube it is in",
-					    image->path);
 	}
 	return 0;
 }

@@ -438,6 +438,72 @@ def test_an_interrupted_move_is_reported_by_name(source):
     assert virtual.one(image)["shape"] == [12, 10, 1, 6]
 
 
+# ---- outputs and the subcubes they are made of ----
+
+def _named(source, n):
+    return "%s/cube.subcube.%d.image" % (source, n)
+
+
+def _holds(source):
+    os.makedirs(source + "/held.image/deep")
+    shutil.copy(_named(source, 0) + "/table.dat", source + "/held.image")
+    for n in range(3):
+        shutil.copytree(_named(source, n), "%s/held.image/deep/cube.subcube.%d.image" % (source, n))
+    return ["-o", source + "/held", source + "/held.image/deep/cube"]
+
+
+def _is_casas(source):
+    os.mkdir(source + "/c.workdirectory")
+    for n in range(3):
+        shutil.copytree(_named(source, n), "%s/c.workdirectory/c.n%d.image" % (source, n + 1))
+    return ["-o", source + "/c.workdirectory/c.n2", source + "/c"]
+
+
+def _is_by_a_link(source):
+    os.mkdir(source + "/links")
+    for n in range(3):
+        os.symlink(_named(source, n), "%s/links/l.subcube.%d.image" % (source, n))
+    os.rename(_named(source, 1), source + "/other.image")
+    os.remove(source + "/links/l.subcube.1.image")
+    os.symlink(source + "/other.image", source + "/links/l.subcube.1.image")
+    return ["--follow-links", "-o", source + "/other", source + "/links/l"]
+
+
+def _holds_by_a_link(source):
+    os.mkdir(source + "/links")
+    _holds(source)
+    for n in range(3):
+        os.symlink("../held.image/deep/cube.subcube.%d.image" % n, "%s/links/l.subcube.%d.image" % (source, n))
+    return ["--follow-links", "-o", source + "/held", source + "/links/l"]
+
+
+def _is_named_by_a_catalog(source):
+    make("n", "--images", "-o", source + "/all.image", *[_named(source, n) for n in range(3)])
+    os.rename(source, source + ".away")     # names that do not tell
+    os.rename(source + ".away", source)
+    return ["--pattern", "{base}.n{n}{ext}", "-o", source + "/cube.subcube.1", source + "/all"]
+
+
+def _lies_in(source):
+    return ["-o", _named(source, 0) + "/inside", source + "/cube"]
+
+
+def _holds_a_list(source):
+    _holds(source)
+    return ["--images", "-o", source + "/held.image",
+            *["%s/held.image/deep/cube.subcube.%d.image" % (source, n) for n in range(3)]]
+
+
+@pytest.mark.parametrize("mode", ["p", "n", "c"])
+@pytest.mark.parametrize("where", [_holds, _holds_a_list, _holds_by_a_link, _is_casas, _is_by_a_link, _is_named_by_a_catalog, _lies_in])
+def test_an_output_is_no_subcube_holds_none_and_lies_in_none(source, where, mode):
+    arguments = where(source)
+    before = families.manifest(source)
+    done = make(mode, "--overwrite", *arguments, status=2)
+    programs.assert_message(done.stderr, ["the subcube", "choose another output"])
+    assert families.manifest(source) == before
+
+
 # ---- overwriting ----
 
 @pytest.mark.parametrize("mode", ["p", "n", "c", "m"])
