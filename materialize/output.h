@@ -46,7 +46,7 @@ struct sc_output {
 /*
  * Opens the parent directory and looks at what is there already. -EEXIST: the
  * name is taken and `overwrite` is false, or what has it is no image (a
- * symbolic link, a file, a directory without table.dat). Nothing is written.
+ * symbolic link, a file, a directory without table.dat, another table). Nothing is written.
  */
 int sc_output_open(const char *path, bool overwrite, struct sc_output *ret_output, struct sc_error *err);
 

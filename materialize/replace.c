@@ -40,6 +40,15 @@ static int look_for_parts(const struct sc_replace *replace, int fd, struct sc_er
 			    replace->label);
 }
 
+/* casacore writes into table.info what kind of table it is; only of an image it says so. */
+static bool says_image(int dirfd)
+{
+	static const char words[] = "Type = Image\n";
+	char text[sizeof(words) - 1];
+	sc_autoclose int fd = openat(dirfd, "table.info", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return fd >= 0 && sc_io_pread_full(fd, text, sizeof(text), 0) == 0 && memcmp(text, words, sizeof(text)) == 0;
+}
+
 int sc_replace_look(const struct sc_replace *replace, struct sc_error *err)
 {
 	struct stat st;
@@ -61,6 +70,9 @@ int sc_replace_look(const struct sc_replace *replace, struct sc_error *err)
 		return rc;
 	if (fstatat(fd, "table.dat", &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 		return sc_error_set(err, -EEXIST, "%s exists and is no image (no table.dat in it), never replaced",
+				    replace->label);
+	if (!says_image(fd))
+		return sc_error_set(err, -EEXIST, "%s exists and is another table (no image by its table.info), never replaced",
 				    replace->label);
 	return 1;
 }

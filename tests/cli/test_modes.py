@@ -519,6 +519,20 @@ def test_an_image_that_holds_parts_is_never_overwritten(small, tmp_path, holder,
     assert families.manifest(tmp_path) == before
 
 
+@pytest.mark.parametrize("kind", ["Measurement Set", "", None])
+def test_another_table_is_never_overwritten(source, kind):
+    """casacore says in table.info what a table is; None: it says nothing."""
+    shutil.copytree(_named(source, 0), source + "/obs.ms")
+    os.remove(source + "/obs.ms/table.info")
+    if kind is not None:
+        with open(source + "/obs.ms/table.info", "w") as stream:
+            stream.write("Type = %s\nSubType = \n\n" % kind)
+    before = families.manifest(source)
+    done = make("p", "--overwrite", "--images", "-o", source + "/obs.ms", *[_named(source, n) for n in range(3)], status=2)
+    programs.assert_message(done.stderr, ["obs.ms", "another table", "never replaced"])
+    assert families.manifest(source) == before
+
+
 @pytest.mark.parametrize("after", ["p", "n", "c", "m"])
 @pytest.mark.parametrize("before", ["p", "n"])
 def test_what_holds_no_parts_is_overwritten(small, before, after):

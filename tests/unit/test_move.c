@@ -91,6 +91,7 @@ static void set_up(enum before before)
 	if (before == IMAGE) {
 		assert_int_equal(mkdir("run/cube.image", 0777), 0);
 		put_file("run/cube.image/table.dat", "old");
+		put_file("run/cube.image/table.info", "Type = Image\n");
 	}
 }
 
@@ -287,6 +288,7 @@ static void an_undo_puts_back_what_was_replaced_in_two_steps(void **state)
 		assert_int_equal(count_inside(), 1);
 		assert_int_equal(mkdir(WORK "/" SC_REPLACE_OLD, 0777), 0);
 		put_file(WORK "/" SC_REPLACE_OLD "/table.dat", "old");
+		put_file(WORK "/" SC_REPLACE_OLD "/table.info", "Type = Image\n");
 		put_file(WORK "/" SC_REPLACE_JOURNAL, "journal");
 		status = in_child(undo_in_child, steps);
 		if (status == DIED && is_there("run/cube.image"))

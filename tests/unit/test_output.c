@@ -30,13 +30,15 @@ static void put_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* An image whose only file says which one it is. */
+/* An image whose table.dat says which one it is. */
 static void put_image(const char *path, const char *text)
 {
 	char file[256];
 	assert_int_equal(mkdir(path, 0777), 0);
 	snprintf(file, sizeof(file), "%s/table.dat", path);
 	put_file(file, text);
+	snprintf(file, sizeof(file), "%s/table.info", path);
+	put_file(file, "Type = Image\n");
 }
 
 static bool is_there(const char *path)
@@ -63,6 +65,10 @@ static void fill_image(const struct sc_output *output, const char *text)
 	int fd = openat(output->image_fd, "table.dat", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	assert_true(fd >= 0);
 	assert_int_equal(sc_io_write_full(fd, text, strlen(text)), 0);
+	close(fd);
+	fd = openat(output->image_fd, "table.info", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	assert_true(fd >= 0);
+	assert_int_equal(sc_io_write_full(fd, "Type = Image\n", 13), 0);
 	close(fd);
 	assert_int_equal(mkdirat(output->image_fd, "mask0", 0777), 0);
 	assert_int_equal(sc_output_sync(output, NULL), 0);
