@@ -49,6 +49,12 @@ void sc_identity_add_name(struct sc_identity *identity, const char *name);
 /* Adds a directory and all entries of it, in order of their names; that there is no directory is a state too. 0 or -errno. */
 int sc_identity_add_directory(struct sc_identity *identity, int dirfd, const char *path);
 
+/*
+ * Adds all that lies below a directory, in order of the names, but for files called `without`. Of a directory counts which one
+ * it is and who may use it, not its times, which change with such a file. Links are not followed. 0 or -errno.
+ */
+int sc_identity_add_tree(struct sc_identity *identity, int dirfd, const char *path, const char *without);
+
 /* Adds all that is in another identity. */
 void sc_identity_merge(struct sc_identity *identity, const struct sc_identity *other);
 

@@ -47,21 +47,33 @@ struct check {
 	atomic_bool stale;
 };
 
-static bool is_fresh(const struct check *check, size_t number)
+static bool look_at_part(const struct sc_view *view, size_t number, struct sc_subcube_seen *ret_seen)
 {
-	const struct sc_view *view = check->view;
-	struct sc_part *part = &view->parts[number];
+	const struct sc_part *part = &view->parts[number];
 	uint32_t mask = view->has_mask ? view->mask.slabs[number].storage : SC_STORAGE_ONES;
 	const struct sc_subcube_files files = {
 		.name = part->name,
 		.pixels = view->pixels.storages[view->pixels.slabs[number].storage].file,
 		.mask = sc_storage_is_fill(mask) ? NULL : view->mask.storages[mask].file,
 	};
+	return sc_subcube_look(view->source, &files, true, ret_seen) &&
+	       sc_identity_equal(&ret_seen->identity, &part->identity);
+}
+
+bool sc_viewfresh_part(const struct sc_view *view, size_t number)
+{
 	struct sc_subcube_seen seen;
-	if (!sc_subcube_look(view->source, &files, true, &seen) || !sc_identity_equal(&seen.identity, &part->identity))
+	return look_at_part(view, number, &seen);
+}
+
+static bool is_fresh(const struct check *check, size_t number)
+{
+	struct sc_part *part = &check->view->parts[number];
+	struct sc_subcube_seen seen;
+	if (!look_at_part(check->view, number, &seen))
 		return false;
 	part->pixels_id = seen.pixels_id;
-	if (files.mask)
+	if (!sc_storage_is_fill(check->view->has_mask ? check->view->mask.slabs[number].storage : SC_STORAGE_ONES))
 		part->mask_id = seen.mask_id;
 	return true;
 }

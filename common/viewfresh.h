@@ -17,6 +17,9 @@ int sc_viewfresh_note_history(struct sc_view *view, bool all_history);
  */
 bool sc_viewfresh_check(struct sc_view *view, bool all_history);
 
+/* Whether part `number`, which is not blank, is what its header was read from. */
+bool sc_viewfresh_part(const struct sc_view *view, size_t number);
+
 /* When a file of the view changed last, since 1970; its history's files count in the second only. */
 int64_t sc_viewfresh_pixels_newest_ns(const struct sc_view *view);
 int64_t sc_viewfresh_newest_ns(const struct sc_view *view);

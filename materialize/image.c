@@ -270,4 +270,5 @@ void sc_image_close(struct sc_image *image)
 	if (image->part_fd >= 0)
 		close(sc_steal_fd(&image->part_fd));
 	sc_partlist_clear(&image->parts);
+	sc_movejournal_clear(&image->removal);
 }

@@ -10,6 +10,7 @@
 #ifndef SC_IMAGE_H
 #define SC_IMAGE_H
 
+#include "movejournal.h"
 #include "options.h"
 #include "output.h"
 #include "partlist.h"
@@ -27,6 +28,7 @@ struct sc_image {
 	struct sc_copied *copied; /* what was copied while parts were not finished; NULL: nothing. Not owned */
 	bool is_opened; /* output */
 	int part_fd;    /* the parts' lock, or -1 */
+	struct sc_movejournal removal; /* what is to be removed, as it was before it was copied: remove.h's own */
 	struct sc_write write;
 	bool is_created;          /* write, in mode paged */
 	struct sc_partlist parts; /* in the virtual modes */

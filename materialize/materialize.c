@@ -123,9 +123,10 @@ static enum sc_status build_views(struct run *run)
 		if (run->views.views[i])
 			sc_image_set_view(image, run->views.views[i]);
 		match_copied(image);
-		if (image->view && run->options->remove_parts && sc_remove_check(image, &err) < 0) {
+		rc = image->view && run->options->remove_parts ? sc_remove_check(image, &err) : 0;
+		if (rc < 0) {
 			sc_log(SC_LOG_ERROR, "%s", err.text);
-			return SC_STATUS_USAGE;
+			return rc == -ESTALE ? SC_STATUS_FAILED : SC_STATUS_USAGE;
 		}
 	}
 	rc = sc_overlap_check(run->images, run->nimages, &err);
@@ -341,8 +342,13 @@ static int remove_parts(struct run *run)
 	int number = 0, rc = 0;
 	/* The imager's temporary directories belong to all of its products. */
 	bool tmpdirs = !run->options->listed && run->nimages == run->input.scan.nproducts;
+	/* All lists before the first part goes, so that --resume knows of all. */
 	for (size_t i = 0; i < run->nimages && rc == 0; i++)
-		rc = sc_remove_parts(&run->images[i], tmpdirs, &count, &number, &err);
+		rc = sc_remove_list(&run->images[i], tmpdirs, &err);
+	for (size_t i = 0; i < run->nimages && rc < 0; i++)
+		sc_remove_forget(&run->images[i]);
+	for (size_t i = 0; i < run->nimages && rc == 0; i++)
+		rc = sc_remove_parts(&run->images[i], &count, &number, &err);
 	sc_progress_line(&run->progress, "%zu subcubes removed", count);
 	bool is_unfinished = false;
 	for (size_t i = 0; i < run->nimages; i++)

@@ -185,6 +185,12 @@ static int work_on(const struct sc_options *options, const char *path, struct re
 	rc = sc_output_lock(&output, err);
 	result->busy = rc == -EBUSY;
 	bool removes = rc == 0 && sc_remove_is_unfinished(output.work_fd);
+	if (removes && options->action == SC_ACTION_UNDO) {
+		sc_output_abandon(&output);
+		sc_output_close(&output);
+		return sc_error_set(err, -EINPROGRESS, "%s: its subcubes were being removed, which --resume finishes and nothing undoes",
+				    path);
+	}
 	result->done = removes ? "subcubes removed" : options->action == SC_ACTION_RESUME ? "finished" : "taken apart";
 	if (removes)
 		rc = sc_remove_resume(&output, &count, &result->signal, err);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,29 +14,17 @@
 #include "movejournal.h"
 #include "partcheck.h"
 #include "signals.h"
-
-int sc_remove_check(const struct sc_image *image, struct sc_error *err)
-{
-	int dirfd = image->view->source->dirfd;
-	for (size_t i = 0; i < image->view->nparts; i++) {
-		const char *part = image->view->parts[i].name;
-		struct stat st = { 0 };
-		if (image->view->parts[i].blank)
-			continue;
-		if (fstatat(dirfd, part, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
-			return sc_error_set(err, -EINVAL, "%s is a symbolic link: what it names is not removed", part);
-		/* Rather than when half of them are gone. */
-		if (S_ISDIR(st.st_mode) && faccessat(dirfd, part, W_OK | X_OK, AT_EACCESS) < 0)
-			return sc_error_errno(err, -errno, "%s cannot be removed", part);
-	}
-	return 0;
-}
+#include "viewfresh.h"
 
 /* ---- the journal: sc_movejournal's, with the part's identity as its name ---- */
 
 #define IDENTITY_DIGITS 32
 
-/* Of all that is directly in the part; of a FITS image, of that file. 0 or -errno. */
+/* A part is renamed so, before it goes: then it is whole or not there. */
+#define DOOMED_BEFORE "."
+#define DOOMED_BEHIND ".subcube-removed"
+
+/* Of all that is in the part, but for table.lock, which readers change; of a FITS image, of that file. 0 or -errno. */
 static int identify(int dirfd, const char *path, char ret_text[IDENTITY_DIGITS + 1])
 {
 	struct sc_identity identity = { 0 };
@@ -43,8 +32,11 @@ static int identify(int dirfd, const char *path, char ret_text[IDENTITY_DIGITS +
 	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	const struct sc_file_id id = sc_file_id_of(&st);
-	sc_identity_add(&identity, &id);
-	int rc = S_ISDIR(st.st_mode) ? sc_identity_add_directory(&identity, dirfd, path) : 0;
+	int rc = 0;
+	if (S_ISDIR(st.st_mode))
+		rc = sc_identity_add_tree(&identity, dirfd, path, "table.lock");
+	else
+		sc_identity_add(&identity, &id);
 	snprintf(ret_text, IDENTITY_DIGITS + 1, "%016" PRIx64 "%016" PRIx64, identity.hash[0], identity.hash[1]);
 	return rc;
 }
@@ -94,38 +86,160 @@ static char *tmpdir_of(const char *directory, const char *name, const char *ext)
 	return NULL;
 }
 
-static int list_part(const struct sc_image *image, const char *part, bool tmpdirs, struct sc_movejournal *journal,
-		     struct sc_error *err)
+/* The part's path; the caller frees it, or NULL. */
+static char *path_of(const struct sc_source *source, const char *part, struct sc_error *err)
 {
 	const char *slash = strrchr(part, '/'), *name = slash ? slash + 1 : part;
-	sc_autofree char *directory = real_directory(image->view->source, part);
-	sc_autofree char *path = NULL, *tmpdir = NULL;
-	if (!directory)
-		return sc_error_errno(err, -errno, "%s: cannot look at its directory", part);
-	if (asprintf(&path, "%s/%s", directory, name) < 0) {
-		path = NULL;
-		return sc_error_errno(err, -ENOMEM, "%s", part);
+	sc_autofree char *directory = real_directory(source, part);
+	char *path;
+	if (!directory) {
+		sc_error_errno(err, -errno, "%s: cannot look at its directory", part);
+		return NULL;
 	}
-	int rc = add_entry(&image->output, path, journal, err);
-	if (rc == 0 && tmpdirs)
-		tmpdir = tmpdir_of(directory, name, image->ext);
-	return tmpdir ? add_entry(&image->output, tmpdir, journal, err) : rc;
+	if (asprintf(&path, "%s/%s", directory, name) < 0) {
+		sc_error_errno(err, -ENOMEM, "%s", part);
+		return NULL;
+	}
+	return path;
 }
 
-static int list_parts(const struct sc_image *image, bool tmpdirs, struct sc_movejournal *journal, struct sc_error *err)
+static int note_part(const struct sc_image *image, size_t number, struct sc_movejournal *journal, struct sc_error *err)
+{
+	const char *part = image->view->parts[number].name;
+	sc_autofree char *path = path_of(image->view->source, part, err);
+	int rc = path ? add_entry(&image->output, path, journal, err) : err->code;
+	/* Looked at after it was noted, so that what is noted is what its header was read from. */
+	if (rc == 0 && !sc_viewfresh_part(image->view, number))
+		return sc_error_set(err, -ESTALE, "%s changed since its header was read", part);
+	return rc;
+}
+
+static int note_parts(struct sc_image *image, struct sc_error *err)
 {
 	const struct sc_view *view = image->view;
+	struct sc_movejournal *journal = &image->removal;
 	int rc = 0;
 	journal->base = sc_image_base(image);
+	/* And as many temporary directories. */
 	journal->parts = calloc(2 * view->nparts, sizeof(*journal->parts));
 	if (!journal->base || !journal->parts)
 		return sc_error_errno(err, -ENOMEM, "%s", image->path);
 	for (size_t i = 0; i < view->nparts && rc == 0; i++) {
 		if (!view->parts[i].blank)
-			rc = list_part(image, view->parts[i].name, tmpdirs, journal, err);
+			rc = note_part(image, i, journal, err);
 	}
-	/* What was listed is what was read. */
-	return rc == 0 ? sc_partcheck_all(view, err) : rc;
+	return rc;
+}
+
+/* ---- before anything is written ---- */
+
+/* Whether a name in a part is of its table, its history, its mask, or says that it is ready: all that the image gets. */
+static bool is_known(const struct sc_image *image, size_t number, const char *name)
+{
+	static const char in_part[] = "{part}/";
+	const struct sc_view *view = image->view;
+	const char *ready = image->options->view.settle.ready_file;
+	uint32_t mask = view->has_mask ? view->mask.slabs[number].storage : SC_STORAGE_ONES;
+	if (strncmp(name, "table.", strlen("table.")) == 0 || strcmp(name, "logtable") == 0)
+		return true;
+	if (ready && strncmp(ready, in_part, strlen(in_part)) == 0 && strcmp(ready + strlen(in_part), name) == 0)
+		return true;
+	if (sc_storage_is_fill(mask))
+		return false;
+	const char *file = view->mask.storages[mask].file;
+	size_t length = strlen(name);
+	return strncmp(file, name, length) == 0 && file[length] == '/';
+}
+
+/* Another mask, or what somebody put there. A part that is copied as a whole takes it along. */
+static int look_for_more(const struct sc_image *image, size_t number, struct sc_error *err)
+{
+	const char *part = image->view->parts[number].name, *name;
+	sc_autoclosedir DIR *dir = NULL;
+	int rc = sc_io_open_directory(image->view->source->dirfd, part, O_NOFOLLOW, &dir);
+	while (rc >= 0 && (rc = sc_io_next_entry(dir, &name)) > 0) {
+		if (!is_known(image, number, name))
+			return sc_error_set(err, -EINVAL,
+					    "%s is not removed: there is also %s in it, which %s does not get", part, name,
+					    image->path);
+	}
+	return rc < 0 ? sc_error_errno(err, rc, "%s: cannot look into it", part) : 0;
+}
+
+/* A part is renamed in its directory before it goes. */
+static int check_directory(int dirfd, const char *part, struct sc_error *err)
+{
+	const char *slash = strrchr(part, '/'), *name = slash ? slash + 1 : part;
+	sc_autofree char *directory = slash ? strndup(part, (size_t)(slash - part) + 1) : strdup(".");
+	if (!directory)
+		return sc_error_errno(err, -ENOMEM, "%s", part);
+	if (faccessat(dirfd, directory, W_OK | X_OK, AT_EACCESS) < 0)
+		return sc_error_errno(err, -errno, "%s cannot be removed from its directory", part);
+	if (strlen(name) + strlen(DOOMED_BEFORE DOOMED_BEHIND) > NAME_MAX)
+		return sc_error_set(err, -ENAMETOOLONG, "%s cannot be removed: its name is too long to be put aside before",
+				    part);
+	return 0;
+}
+
+static int check_part(const struct sc_image *image, size_t number, struct sc_error *err)
+{
+	int dirfd = image->view->source->dirfd;
+	const char *part = image->view->parts[number].name;
+	struct stat st = { 0 };
+	if (fstatat(dirfd, part, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+		return sc_error_set(err, -EINVAL, "%s is a symbolic link: what it names is not removed", part);
+	/* Rather than when half of them are gone. */
+	if (S_ISDIR(st.st_mode) && faccessat(dirfd, part, W_OK | X_OK, AT_EACCESS) < 0)
+		return sc_error_errno(err, -errno, "%s cannot be removed", part);
+	int rc = check_directory(dirfd, part, err);
+	if (rc == 0 && S_ISDIR(st.st_mode) && image->options->mode == SC_MODE_PAGED)
+		rc = look_for_more(image, number, err);
+	return rc;
+}
+
+int sc_remove_check(struct sc_image *image, struct sc_error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; i < image->view->nparts && rc == 0; i++) {
+		if (!image->view->parts[i].blank)
+			rc = check_part(image, i, err);
+	}
+	return rc == 0 ? note_parts(image, err) : rc;
+}
+
+/* ---- the list ---- */
+
+/* All noted parts still are what they were, as far as bytes tell and times. */
+static int look_again(const struct sc_image *image, struct sc_error *err)
+{
+	for (size_t i = 0; i < image->removal.nparts; i++) {
+		const struct sc_moved_part *part = &image->removal.parts[i];
+		char identity[IDENTITY_DIGITS + 1];
+		int rc = identify(image->output.parent_fd, part->from, identity);
+		if (rc < 0)
+			return sc_error_errno(err, rc, "%s: cannot look at it", part->from);
+		if (strcmp(identity, part->name) != 0)
+			return sc_error_set(err, -ESTALE, "%s changed since it was read", part->from);
+	}
+	return sc_partcheck_all(image->view, err);
+}
+
+static int list_tmpdirs(struct sc_image *image, struct sc_error *err)
+{
+	const struct sc_view *view = image->view;
+	int rc = 0;
+	for (size_t i = 0; i < view->nparts && rc == 0; i++) {
+		const char *part = view->parts[i].name, *slash = strrchr(part, '/');
+		if (view->parts[i].blank)
+			continue;
+		sc_autofree char *directory = real_directory(view->source, part);
+		if (!directory)
+			return sc_error_errno(err, -errno, "%s: cannot look at its directory", part);
+		sc_autofree char *tmpdir = tmpdir_of(directory, slash ? slash + 1 : part, image->ext);
+		if (tmpdir)
+			rc = add_entry(&image->output, tmpdir, &image->removal, err);
+	}
+	return rc;
 }
 
 static int write_journal(const struct sc_output *output, const struct sc_movejournal *journal, struct sc_error *err)
@@ -153,7 +267,7 @@ static int remove_entry(int dirfd, const char *name, const struct sc_moved_part 
 {
 	char identity[IDENTITY_DIGITS + 1];
 	sc_autofree char *doomed = NULL;
-	if (asprintf(&doomed, ".%s.subcube-removed", name) < 0) {
+	if (asprintf(&doomed, DOOMED_BEFORE "%s" DOOMED_BEHIND, name) < 0) {
 		doomed = NULL;
 		return sc_error_errno(err, -ENOMEM, "%s", entry->from);
 	}
@@ -221,21 +335,26 @@ static int finish(const struct sc_output *output, struct sc_error *err)
 	return 0;
 }
 
-int sc_remove_parts(const struct sc_image *image, bool tmpdirs, size_t *count, int *ret_signal, struct sc_error *err)
+int sc_remove_list(struct sc_image *image, bool tmpdirs, struct sc_error *err)
 {
-	struct sc_movejournal journal = { 0 };
-	int rc = sc_image_check_settled(image, err);
+	/* Parts that are announced are finished, whatever their times are. */
+	int rc = image->options->follow == SC_FOLLOW_STDIN ? 0 : sc_image_check_settled(image, err);
 	if (rc == 0)
-		rc = list_parts(image, tmpdirs, &journal, err);
-	if (rc == 0)
-		rc = write_journal(&image->output, &journal, err);
-	if (rc == 0) {
-		rc = remove_all(&image->output, &journal, count, ret_signal, err);
-		if (rc == 0)
-			rc = finish(&image->output, err);
-	}
-	sc_movejournal_clear(&journal);
-	return rc;
+		rc = look_again(image, err);
+	if (rc == 0 && tmpdirs)
+		rc = list_tmpdirs(image, err);
+	return rc == 0 ? write_journal(&image->output, &image->removal, err) : rc;
+}
+
+void sc_remove_forget(const struct sc_image *image)
+{
+	unlinkat(image->output.work_fd, SC_OUTPUT_REMOVAL, 0);
+}
+
+int sc_remove_parts(const struct sc_image *image, size_t *count, int *ret_signal, struct sc_error *err)
+{
+	int rc = remove_all(&image->output, &image->removal, count, ret_signal, err);
+	return rc == 0 ? finish(&image->output, err) : rc;
 }
 
 bool sc_remove_is_unfinished(int work_fd)

@@ -48,6 +48,8 @@ void sc_signals_block(void)
 	sigset_t set = waited_for();
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A file that would be larger than allowed is an error, EFBIG, like a full disk. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 int sc_signals_wait(unsigned milliseconds)

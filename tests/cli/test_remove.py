@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import time
 
 import pytest
 
@@ -219,3 +221,87 @@ def test_a_part_that_may_not_be_removed_is_found_before(source):
                            "--remove-subcubes", others.path("run/cube")], user="alice")
         assert done.returncode == 2 and "cube.subcube.1.image cannot be removed" in done.stderr, done.stderr
         assert families.manifest(others.path("run")) == left
+
+
+# ---- what the image does not get, and what changes ----
+
+@pytest.mark.parametrize("name", ["mask1", "notes", "notes.txt"])
+@pytest.mark.parametrize("mode", ["p", "c"])
+def test_what_the_image_does_not_get_is_not_removed(source, name, mode):
+    """Another mask, or somebody's own files; a part that is copied as a whole takes them along."""
+    path = source + "/cube.subcube.1.psf/" + name
+    if name == "notes.txt":
+        open(path, "w").close()
+    else:
+        os.mkdir(path)
+    before = families.manifest(source)
+    done = programs.materialize("--remove-subcubes", "-m", mode, source + "/cube")
+    if mode == "c":
+        assert done.returncode == 0, done.stderr
+        assert os.path.exists(source + "/cube.psf/cube.subcube.1.psf/" + name)
+        return
+    assert done.returncode == 2
+    programs.assert_message(done.stderr, ["cube.subcube.1.psf is not removed", name])
+    assert families.manifest(source) == before
+
+
+@pytest.mark.parametrize("file", ["table.dat", "logtable/table.f0", "mask0/table.dat"])
+def test_a_part_that_changes_while_it_is_copied_stays(strace, source, file):
+    """Its header was read before: the image has the old one."""
+    command = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:delay_enter=1500000:when=1",
+               programs.MATERIALIZE, "--settle=0", "--remove-subcubes", source + "/cube"]
+    env = dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
+    before = sorted(everything_loose(source))
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    assert programs.wait_until(lambda: os.path.isdir(source + "/.cube.image.subcube-materialize/image/logtable"))
+    time.sleep(0.3)
+    os.utime(source + "/cube.subcube.2.image/" + file, (1e9, 1e9))
+    _, errors = running.communicate(timeout=programs.START_S)
+    assert running.returncode == 1
+    programs.assert_message(errors, ["cube.subcube.2.image", "changed"])
+    assert sorted(everything_loose(source)) == before
+
+
+@pytest.fixture(params=["p", "c"])
+def stopped(source, request):
+    """A removal of both products that stopped at part 1 of the first one; what goes on with it."""
+    if os.geteuid():
+        pytest.skip("only root makes a file immutable")
+    file = source + "/cube.subcube.1.image/table.info"
+    if programs.run(["chattr", "+i", file]).returncode:
+        pytest.skip("this file system has no immutable files")
+    held = source + "/.cube.subcube.1.image.subcube-removed/table.info"
+    try:
+        done = programs.materialize("--remove-subcubes", "-m", request.param, source + "/cube")
+        assert done.returncode == 1
+        programs.assert_message(done.stderr, ["cube.subcube.1.image", "Operation not permitted", "--resume"])
+    finally:
+        for path in (file, held):
+            if os.path.exists(path):
+                programs.run(["chattr", "-i", path])
+    return source
+
+
+def test_an_interrupted_removal_of_several_products_is_finished(stopped):
+    assert len([n for n in os.listdir(stopped) if n.endswith(".psf") and n.startswith("cube.subcube")]) == 3
+    done = programs.materialize("--resume", stopped + "/cube")
+    assert done.returncode == 0, done.stderr
+    assert sorted(n for n in os.listdir(stopped) if not n.endswith(".tmpdir")) == ["cube.image", "cube.psf"]
+
+
+def test_a_part_whose_mask_changed_is_not_removed_by_resume(stopped):
+    with open(stopped + "/cube.subcube.2.image/mask0/table.f0_TSM0", "r+b") as stream:
+        stream.write(b"\0")
+    done = programs.materialize("--resume", stopped + "/cube")
+    assert done.returncode == 1
+    programs.assert_message(done.stderr, ["cube.subcube.2.image", "changed", "not removed"])
+    assert os.path.isdir(stopped + "/cube.subcube.2.image/mask0")
+
+
+def test_an_undo_removes_nothing(stopped):
+    before = families.manifest(stopped)
+    done = programs.materialize("--undo", stopped + "/cube")
+    assert done.returncode != 0
+    programs.assert_message(done.stderr, ["cube.image", "being removed", "--resume"]
+                            if os.path.exists(stopped + "/cube.image/imageconcat.json") else ["nothing was moved into it"])
+    assert families.manifest(stopped) == before
