@@ -71,6 +71,13 @@ static bool is_end(const struct sc_gap_request *request, const struct sc_gap *ga
 	return gap->before == 0 || gap->before == request->nparts;
 }
 
+/* How many channels the total leaves for what is missing at one end; 0: it is not given, or too small. */
+static int64_t left_over(const struct sc_gap_request *request, int64_t known, uint64_t nmissing)
+{
+	int64_t left = request->total_nchan - known;
+	return request->total_nchan > 0 && left > 0 && (uint64_t)left >= nmissing ? left : 0;
+}
+
 static int end_lengths(const struct sc_gap_request *request, struct sc_gap *gaps, size_t ngaps, double spacing,
 		       struct sc_error *err)
 {
@@ -83,10 +90,13 @@ static int end_lengths(const struct sc_gap_request *request, struct sc_gap *gaps
 		uint64_t nmissing = gap->last_number - gap->first_number + 1;
 		if (!is_end(request, gap))
 			continue;
-		if (length > 0 && nmissing <= (uint64_t)INT32_MAX / (uint64_t)length)
+		int64_t left = nends == 1 ? left_over(request, known, nmissing) : 0;
+		bool is_common = length > 0 && nmissing <= (uint64_t)INT32_MAX / (uint64_t)length;
+		/* What remains at the end of a division is shorter. */
+		if (is_common && (left == 0 || left > (int64_t)nmissing * length || left <= (int64_t)(nmissing - 1) * length))
 			gap->nchan = (int64_t)nmissing * length;
-		else if (nends == 1 && request->total_nchan >= known + (int64_t)nmissing)
-			gap->nchan = request->total_nchan - known;
+		else if (left > 0)
+			gap->nchan = left;
 		else
 			return sc_error_set(err, -EUCLEAN,
 					    "how many channels the missing %s part%s had cannot be told; --nchan TOTAL "

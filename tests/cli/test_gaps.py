@@ -165,7 +165,7 @@ UNTOLD = {
     "unequal parts, first": (gaps.Scenario([4, 3, 2], [0]), ["first", "--nchan"]),
     "unequal parts, both ends": (gaps.Scenario([4, 3, 2, 1], [0, 3], ("--nparts=4", "--nchan=10")), ["first", "part"]),
     "another total": (gaps.Scenario([2] * 4, [1], ("--nchan=9",)), ["8 channels", "9"]),
-    "another total, last": (gaps.Scenario([2] * 4, [3], ("--nparts=4", "--nchan=7")), ["8 channels", "7"]),
+    "another total, last": (gaps.Scenario([2] * 4, [3], ("--nparts=4", "--nchan=9")), ["8 channels", "9"]),
 }
 
 
