@@ -1,4 +1,5 @@
 #include "ioutil.h"
+#include "log.h"
 #include "scanpriv.h"
 
 #include <assert.h>
@@ -159,8 +160,13 @@ static int walk_directory(const struct walk *walk, const char *path, unsigned de
 	/* A descriptor of its own: two scans of one source must not share a position. */
 	sc_autoclosedir DIR *directory = NULL;
 	int rc = sc_io_open_directory(walk->source->dirfd, depth ? path : ".", 0, &directory);
-	if (rc == -ENOTDIR && depth > 0)
+	if (depth > 0 && (rc == -ENOTDIR || rc == -ENOENT || rc == -ELOOP))
 		return 0;
+	/* What is in it may be of any family, or of none. */
+	if (depth > 0 && rc == -EACCES) {
+		sc_log(SC_LOG_INFO, "%s/%s: passed over, it cannot be read", walk->source->path, path);
+		return 0;
+	}
 	if (rc < 0)
 		return sc_error_errno(err, rc, "%s/%s: cannot read the directory", walk->source->path, path);
 	return walk_entries(walk, directory, path, depth, err);

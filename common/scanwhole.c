@@ -53,15 +53,17 @@ static bool has_known_extension(const char *name)
 	return false;
 }
 
+/* Where one family is asked for, others are none of its business. */
+static bool is_of_base(const struct sc_source *source, const char *name)
+{
+	size_t length = source->base ? strlen(source->base) : 0;
+	return !source->base || (strncmp(name, source->base, length) == 0 && name[length] == '.');
+}
+
 /* What a directory that is no part is. A finished image must be one that an imager writes: the mount shows no others.
  */
 static bool whole_kind(const struct sc_source *source, const char *name, enum sc_product_kind *ret_kind)
 {
-	if (source->base) {
-		size_t length = strlen(source->base);
-		if (strncmp(name, source->base, length) != 0 || name[length] != '.')
-			return false;
-	}
 	if (sc_scan_entry_exists(source->dirfd, name, SC_IMAGECONCAT_FILE)) {
 		*ret_kind = SC_PRODUCT_CATALOG;
 		return true;
@@ -98,6 +100,8 @@ int sc_scan_add_whole_products(const struct sc_source *source, const struct sc_s
 {
 	for (size_t i = 0; i < candidates->count; i++) {
 		const char *name = candidates->names[i];
+		if (!is_of_base(source, name))
+			continue;
 		struct sc_product product = { .listed = true, .pattern = sc_names_known(0) };
 		struct sc_product *loose = find_named(scan, name);
 		bool unfinished = sc_movejournal_is_unfinished(source->dirfd, name);

@@ -12,14 +12,15 @@
 
 static uint64_t count_missing(const struct sc_product *product, const struct sc_view_options *options)
 {
-	uint64_t last = product->last_number, present = 0;
+	uint64_t first = product->first_number, last = product->last_number, present = 0;
 	if (product->kind != SC_PRODUCT_PARTS || product->listed)
 		return 0;
 	if (options->nparts > 0)
-		last = product->first_number + options->nparts - 1;
+		last = first + options->nparts - 1;
+	/* CASA's own numbers begin at 1; one below is not of those that there should be. */
 	for (size_t i = 0; i < product->nparts; i++)
-		present += product->parts[i].number <= last;
-	return last + 1 - product->first_number - present;
+		present += product->parts[i].number >= first && product->parts[i].number <= last;
+	return last + 1 - first - present;
 }
 
 static void take_frequencies(struct sc_summary *summary, const struct sc_record *coords)
