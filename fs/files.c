@@ -112,16 +112,13 @@ static void read_file(fuse_req_t request, fuse_ino_t id, const struct sc_opened 
 void sc_files_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset, struct fuse_file_info *file)
 {
 	struct sc_catalog *catalog = sc_service_of(request)->catalog;
-	const struct sc_opened *open = sc_handles_opened(file);
-	if (open) {
-		read_file(request, id, open, size, offset);
-		return;
-	}
+	(void)file;
 	if (sc_status_owns(id)) {
 		read_status(request, id, size, offset);
 		return;
 	}
 	struct sc_opened held;
+	/* Also of an open file: who is killed may close it while his read goes on. */
 	int rc = sc_catalog_hold_file(catalog, id, &held);
 	if (rc < 0) {
 		sc_reply_error(request, rc);

@@ -3,11 +3,6 @@
 #include <errno.h>
 #include <pthread.h>
 
-struct sc_opened *sc_handles_opened(const struct fuse_file_info *file)
-{
-	return file ? (struct sc_opened *)(uintptr_t)file->fh : NULL;
-}
-
 /* What was open at the end of a busy mount is never released: the list is for freeing that. */
 struct open_node {
 	struct sc_opened opened; /* first: file->fh points to it */
@@ -71,7 +66,8 @@ void sc_handles_release(fuse_req_t request, fuse_ino_t id, struct fuse_file_info
 {
 	(void)id;
 	const struct sc_service *service = sc_service_of(request);
-	struct sc_opened *opened = sc_handles_opened(file);
+	/* NULL: opens are not counted. */
+	struct sc_opened *opened = (struct sc_opened *)(uintptr_t)file->fh;
 	if (opened) {
 		sc_catalog_release(service->catalog, opened);
 		forget_open((struct open_node *)opened);

@@ -8,9 +8,6 @@
 
 #include "operations.h"
 
-/* NULL: opens are not counted. */
-struct sc_opened *sc_handles_opened(const struct fuse_file_info *file);
-
 /* Answers a request to open what is `opened` now; it is released when that does not come about. */
 void sc_handles_reply(fuse_req_t request, const struct sc_opened *opened, struct fuse_file_info *file);
 

@@ -46,7 +46,10 @@ bool sc_killable_begin(struct sc_killable *killable, fuse_req_t request)
 {
 	atomic_init(&killable->state, BEGINNING);
 	fuse_req_interrupt_func(request, interrupted, killable);
-	return change(killable, BEGINNING, WAITING);
+	if (change(killable, BEGINNING, WAITING))
+		return true;
+	fuse_req_interrupt_func(request, NULL, NULL);
+	return false;
 }
 
 bool sc_killable_end(struct sc_killable *killable, fuse_req_t request)

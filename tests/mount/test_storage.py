@@ -332,6 +332,23 @@ def test_who_hangs_can_be_killed(hanging, record_fault, number):
     record_fault("Source", "who waits for storage that does not answer is killed", len(readers))
 
 
+def test_a_read_fails_whose_reader_was_killed(hanging, record_fault):
+    """Nobody has the file open any more; the log still names the part."""
+    storage, mnt = hanging
+    with mnt:
+        assert files_of(mnt.view("cube.image"))
+        rule = storage.rule("read", "cube.subcube.0.image/" + PIXELS, "hang")
+        readers = [start_reader(mnt.view("cube.image", PIXELS)) for _ in range(HUNG)]
+        assert programs.wait_until(lambda: storage.stats(rule).held == HUNG)
+        for reader in readers:
+            reader.kill()
+            reader.wait(programs.STOP_S)
+        storage.kill()
+        assert programs.wait_until(lambda: "cube.subcube.0.image/" + PIXELS in mnt.log()), mnt.log()
+        assert "cube.image" in os.listdir(mnt.path)
+    record_fault("Source", "a read fails whose reader was killed", len(readers))
+
+
 # Without Python's own way of asking again.
 WITH_A_TIMER = """
 import ctypes, os, signal, sys
