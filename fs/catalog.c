@@ -351,12 +351,26 @@ int sc_catalog_hold_view(struct sc_catalog *catalog, uint64_t id, bool built, st
 	return unlock(catalog, node.start, rc);
 }
 
-char *sc_catalog_source(const struct sc_catalog *catalog, const struct sc_generation *generation)
+/* Whether the source's path still leads to the directory that is shown. */
+static bool is_in_place(const struct sc_source *source)
 {
-	char *path;
+	struct stat there, shown;
+	if (stat(source->path, &there) < 0)
+		return errno != ENOENT && errno != ENOTDIR;
+	return fstat(source->dirfd, &shown) == 0 && there.st_dev == shown.st_dev && there.st_ino == shown.st_ino;
+}
+
+int sc_catalog_source(struct sc_catalog *catalog, const struct sc_generation *generation, char **ret_path)
+{
 	const char *directory = catalog->source->path;
-	bool is_slash = strcmp(directory, "/") == 0;
-	return asprintf(&path, "%s/%s", is_slash ? "" : directory, generation->base) < 0 ? NULL : path;
+	pthread_mutex_lock(&catalog->lock);
+	bool is_current = generation->entry != NULL;
+	pthread_mutex_unlock(&catalog->lock);
+	if (!is_current || !is_in_place(catalog->source))
+		return -ESTALE;
+	if (asprintf(ret_path, "%s/%s", strcmp(directory, "/") == 0 ? "" : directory, generation->base) < 0)
+		return -ENOMEM;
+	return 0;
 }
 
 /* --- what the mount tells about itself --- */

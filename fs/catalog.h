@@ -114,8 +114,11 @@ void sc_catalog_release(struct sc_catalog *catalog, const struct sc_opened *open
 int sc_catalog_hold_view(struct sc_catalog *catalog, uint64_t id, bool built, struct sc_waiter *waiter,
 			 struct sc_opened *ret_opened);
 
-/* SOURCE/BASE, where the parts are. Caller frees; NULL: out of memory. */
-char *sc_catalog_source(const struct sc_catalog *catalog, const struct sc_generation *generation);
+/*
+ * SOURCE/BASE, where the parts are that the generation shows; the caller frees it. -ESTALE: they are not, or not these, because
+ * the directory has been replaced since the mount was made, or the generation since.
+ */
+int sc_catalog_source(struct sc_catalog *catalog, const struct sc_generation *generation, char **ret_path);
 
 /* --- what the mount tells about itself --- */
 

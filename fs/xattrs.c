@@ -50,14 +50,14 @@ static char *number(uint64_t value)
 	return asprintf(&text, "%" PRIu64, value) < 0 ? NULL : text;
 }
 
-int sc_xattrs_get(const struct sc_catalog *catalog, const struct sc_generation *generation, const char *options,
+int sc_xattrs_get(struct sc_catalog *catalog, const struct sc_generation *generation, const char *options,
 		  const char *name, char **ret_value)
 {
 	const char *wanted = short_name(name);
 	char *value;
 	if (strcmp(wanted, "source") == 0)
-		value = sc_catalog_source(catalog, generation);
-	else if (strcmp(wanted, "generation") == 0)
+		return sc_catalog_source(catalog, generation, ret_value);
+	if (strcmp(wanted, "generation") == 0)
 		value = number(generation->serial);
 	else if (strcmp(wanted, "parts") == 0)
 		value = number(sc_view_count_parts(generation->view));

@@ -20,7 +20,7 @@ extern const size_t sc_xattrs_names_size;
 bool sc_xattrs_need_view(const char *name);
 
 /* The value, with no zero byte that counts; the caller frees it. -ENODATA: no such attribute. `options`: of the mount. */
-int sc_xattrs_get(const struct sc_catalog *catalog, const struct sc_generation *generation, const char *options,
+int sc_xattrs_get(struct sc_catalog *catalog, const struct sc_generation *generation, const char *options,
 		  const char *name, char **ret_value);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/xattr.h>
 
+#include "input.h"
 #include "viewoptions.h"
 
 #define LINES_BYTES 65536
@@ -40,7 +41,7 @@ static int adopt(struct sc_options *options, const char *name, const char *value
 
 int sc_adopt_mount(struct sc_options *options, struct sc_error *err)
 {
-	if (options->listed)
+	if (options->listed || !sc_input_may_be_view(options->base))
 		return 0;
 	char *lines = options->adopted = calloc(1, LINES_BYTES + 1);
 	if (!lines)

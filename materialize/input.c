@@ -5,7 +5,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 
 #include "movejournal.h"
@@ -43,15 +45,29 @@ static const char *last_component(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The family that a view shows, or NULL: then `path` is no view. */
-static char *view_source(const char *path)
+bool sc_input_may_be_view(const char *path)
+{
+	struct statfs fs;
+	return statfs(path, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC;
+}
+
+/* The family that a view shows; NULL: `path` is no view. -ESTALE: it is none of what is there now. */
+static int view_source(const char *path, char **ret_source, struct sc_error *err)
 {
 	char value[PATH_MAX + 1];
-	ssize_t length = getxattr(path, SC_INPUT_SOURCE_ATTRIBUTE, value, sizeof(value) - 1);
+	ssize_t length = sc_input_may_be_view(path) ? getxattr(path, SC_INPUT_SOURCE_ATTRIBUTE, value, sizeof(value) - 1)
+						    : 0;
+	*ret_source = NULL;
+	if (length < 0 && errno == ESTALE)
+		return sc_error_set(err, -ESTALE,
+				    "%s shows subcubes that are not at their place any more: mount their directory anew, or "
+				    "name the image that replaced it",
+				    path);
 	if (length <= 0)
-		return NULL;
+		return 0;
 	value[length] = 0;
-	return strdup(value);
+	*ret_source = strdup(value);
+	return *ret_source ? 0 : sc_error_errno(err, -ENOMEM, "%s", path);
 }
 
 static enum sc_status resolve_view(const struct sc_options *options, const char *path, struct family *family,
@@ -93,8 +109,8 @@ static enum sc_status resolve(const struct sc_options *options, struct family *f
 {
 	sc_autofree char *path = without_slashes(options->base);
 	enum sc_status status = SC_STATUS_DONE;
-	if (path)
-		family->base = view_source(path);
+	if (path && view_source(path, &family->base, err) < 0)
+		return SC_STATUS_FAILED;
 	if (family->base) {
 		status = resolve_view(options, path, family, err);
 	} else if (path) {

@@ -11,6 +11,9 @@
 /* Of a view's directory on a mount: "DIR/BASE", the family that it shows. */
 #define SC_INPUT_SOURCE_ATTRIBUTE "user.subcubefs.source"
 
+/* Whether `path` is in a FUSE file system: attributes of other directories are anybody's. */
+bool sc_input_may_be_view(const char *path);
+
 struct sc_input_image {
 	const struct sc_product *product;
 	char *output; /* path of the image to be made */

@@ -56,6 +56,47 @@ def test_the_mounts_options_are_taken_over(small, mount, tmp_path, change, optio
         assert programs.tree(tmp_path / "copy.image") == made
 
 
+def test_a_view_of_what_is_not_there_any_more_is_refused(small, mount, tmp_path):
+    """Rather than made of what is now under that name."""
+    source, _ = small
+    with mount(source, "--refresh=1", "--settle=0") as mnt:
+        view = mnt.view("cube.image")
+        assert os.listdir(view)
+        os.rename(source, source + ".old")
+        programs.run(["cp", "-r", source + ".old", source])
+        done = programs.materialize("-o", tmp_path / "out.image", view)
+        assert done.returncode == 1
+        programs.assert_message(done.stderr, ["cube.image", "not at their place any more", "mount"])
+        assert not os.path.exists(tmp_path / "out.image")
+
+
+def test_a_former_state_of_an_image_is_refused(small, mount, tmp_path):
+    source, _ = small
+    with mount(source, "--refresh=1", "--settle=0") as mnt:
+        former = mnt.path + "/.subcubefs/gen/%s/cube.image" % os.getxattr(mnt.view("cube.image"), "user.subcubefs.generation").decode()
+        with open(former + "/table.dat", "rb"):
+            os.utime(source + "/cube.subcube.0.image/table.dat", (1e9, 1e9))
+            assert programs.wait_until(lambda: not former.split("/")[-2] == os.getxattr(
+                mnt.view("cube.image"), "user.subcubefs.generation").decode(), 30)
+            done = programs.materialize("-o", tmp_path / "out.image", former)
+        assert done.returncode == 1
+        programs.assert_message(done.stderr, ["cube.image", "not at their place any more"])
+
+
+def test_attributes_of_other_directories_are_not_believed(small, tmp_path):
+    """Whoever may write to a directory could else have links followed."""
+    source, _ = small
+    linked(source)
+    try:
+        os.setxattr(source, "user.subcubefs.options", b"follow-links")
+        os.setxattr(source, "user.subcubefs.source", os.fsencode(source + "/cube"))
+    except OSError:
+        pytest.skip("no extended attributes here")
+    for base in (source + "/cube", source):
+        assert programs.materialize("-o", tmp_path / "out.image", base).returncode != 0
+    assert not os.path.exists(tmp_path / "out.image")
+
+
 def test_the_command_line_comes_first(small, mount, tmp_path):
     source, _ = small
     gap(source)

@@ -416,7 +416,8 @@ static void the_source_of_a_view_is_known(void **state)
 	uint64_t view = look_up(catalog, SC_CATALOG_ROOT, "cube.image").id;
 	struct sc_opened held;
 	assert_int_equal(sc_catalog_hold_view(catalog, view, false, NULL, &held), 0);
-	sc_autofree char *path = sc_catalog_source(catalog, held.generation);
+	sc_autofree char *path = NULL;
+	assert_int_equal(sc_catalog_source(catalog, held.generation, &path), 0);
 	assert_string_equal(path, "/cube");
 	sc_catalog_release(catalog, &held);
 	assert_int_equal(sc_catalog_hold_view(catalog, SC_CATALOG_ROOT, false, NULL, &held), -ENODATA);
