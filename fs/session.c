@@ -230,7 +230,8 @@ static void *watch_signals(void *pointer)
 	int number;
 	do
 		number = sigtimedwait(&session->watched, NULL, &period);
-	while (number < 0 && !fuse_session_exited(session->fuse));
+	while ((number < 0 && !fuse_session_exited(session->fuse)) ||
+	       (number == SIGNAL_END_WATCH && !atomic_load(&session->ended)));
 	if (number == SIGNAL_END_WATCH)
 		return NULL;
 	if (number > 0)
