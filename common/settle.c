@@ -17,9 +17,6 @@
 /* The byte of table.lock on which casacore has its read or write lock; the one behind it only says "in use". */
 #define LOCK_BYTE 0
 
-/* Of one table, with those that lie in it. An image has a dozen. */
-#define MAX_FILES 256
-
 struct sc_settle_seen {
 	char *name;
 	struct sc_identity identity;
@@ -88,24 +85,42 @@ static int compare_names(const void *left, const void *right)
 	return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-/* The sorted names of what is in a directory; returns how many. The caller frees each. */
-static size_t list_names(const struct sc_source *source, const char *path, char *names[MAX_FILES], struct look *look)
+struct names {
+	size_t count, capacity;
+	char **items;
+};
+
+static void names_clear(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->items[i]);
+	free(names->items);
+}
+
+static int add_name(struct names *names, const char *name)
+{
+	char **grown = sc_grow(names->items, names->count + 1, &names->capacity, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	names->items = grown;
+	grown[names->count] = strdup(name);
+	if (!grown[names->count])
+		return -ENOMEM;
+	names->count++;
+	return 0;
+}
+
+/* The sorted names of what is in a directory: all of them, so that no change is missed. */
+static void list_names(const struct sc_source *source, const char *path, struct names *names, struct look *look)
 {
 	sc_autoclosedir DIR *dir = NULL;
 	const char *name;
-	size_t count = 0;
 	if (sc_source_open_directory(source, path, &dir, NULL) < 0)
-		return 0;
-	while (look->rc == 0 && count < MAX_FILES && sc_io_next_entry(dir, &name) > 0) {
-		names[count] = strdup(name);
-		if (names[count])
-			count++;
-		else
-			look->rc = -ENOMEM;
-	}
-	if (count > 0)
-		qsort(names, count, sizeof(*names), compare_names);
-	return count;
+		return;
+	while (look->rc == 0 && sc_io_next_entry(dir, &name) > 0)
+		look->rc = add_name(names, name);
+	if (names->count > 0)
+		qsort(names->items, names->count, sizeof(*names->items), compare_names);
 }
 
 /* Which files of an image count. Those of its tables are table.SOMETHING; a finished one is shown with all that lies in it. */
@@ -136,13 +151,13 @@ static bool add_entry(const struct sc_source *source, const char *path, const ch
 /* The files of a table and of the tables in it. Whether there are any of its own. */
 static bool add_table(const struct sc_source *source, const char *path, enum counted counted, bool is_inner, struct look *look)
 {
-	char *names[MAX_FILES], entry[PATH_MAX];
-	size_t count = list_names(source, path, names, look);
+	__attribute__((cleanup(names_clear))) struct names names = { 0 };
+	char entry[PATH_MAX];
+	list_names(source, path, &names, look);
 	bool any = false;
-	for (size_t i = 0; i < count; i++) {
-		if (look->rc == 0 && snprintf(entry, sizeof(entry), "%s/%s", path, names[i]) < (int)sizeof(entry))
-			any |= add_entry(source, entry, names[i], counted, is_inner, look);
-		free(names[i]);
+	for (size_t i = 0; i < names.count && look->rc == 0; i++) {
+		if (snprintf(entry, sizeof(entry), "%s/%s", path, names.items[i]) < (int)sizeof(entry))
+			any |= add_entry(source, entry, names.items[i], counted, is_inner, look);
 	}
 	return any;
 }

@@ -107,6 +107,17 @@ static void every_file_of_a_part_counts(void **state)
 	}
 }
 
+/* What an NFS client leaves, a thousand times. */
+static void however_many_others_there_are(void **state)
+{
+	for (int i = 0; i < 1000; i++) {
+		char path[300];
+		snprintf(path, sizeof(path), "cube.subcube.1.image/%s%04d", i % 2 ? ".nfs" : "z", i);
+		workdir_write(path, "x", 1);
+	}
+	every_file_of_a_part_counts(state);
+}
+
 static void locks_and_directories_have_no_age(void **state)
 {
 	(void)state;
@@ -332,6 +343,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_file_of_a_part_counts, make_parts),
+		cmocka_unit_test_setup(however_many_others_there_are, make_parts),
 		cmocka_unit_test_setup(locks_and_directories_have_no_age, make_parts),
 		cmocka_unit_test_setup(a_directory_without_files_was_just_made, make_parts),
 		cmocka_unit_test_setup(a_file_in_place_of_a_directory, make_parts),
