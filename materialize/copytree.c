@@ -77,10 +77,12 @@ static int visit_all(const struct entry *entry, int fd, int to_fd, tree_visitor 
 	return rc < 0 ? fail(entry, rc, "cannot read the directory") : 0;
 }
 
+/* A file that would run as its owner would run as whoever copies it. */
 static int set_attributes(const struct entry *entry, int fd, const struct stat *st)
 {
 	const struct timespec times[2] = { st->st_atim, st->st_mtim };
-	if (fchmod(fd, st->st_mode & 07777) < 0 || futimens(fd, times) < 0)
+	mode_t kept = S_ISDIR(st->st_mode) ? 07777 : 0777;
+	if (fchmod(fd, st->st_mode & kept) < 0 || futimens(fd, times) < 0)
 		return fail(entry, -errno, "cannot set mode and times of the copy");
 	return 0;
 }
