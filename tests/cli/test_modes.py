@@ -446,7 +446,8 @@ def _named(source, n):
 
 def _holds(source):
     os.makedirs(source + "/held.image/deep")
-    shutil.copy(_named(source, 0) + "/table.dat", source + "/held.image")
+    for name in ("table.dat", "table.info"):
+        shutil.copy(_named(source, 0) + "/" + name, source + "/held.image")
     for n in range(3):
         shutil.copytree(_named(source, n), "%s/held.image/deep/cube.subcube.%d.image" % (source, n))
     return ["-o", source + "/held", source + "/held.image/deep/cube"]
