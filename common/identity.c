@@ -145,58 +145,30 @@ int sc_identity_add_directory(struct sc_identity *identity, int dirfd_, const ch
 
 /* --- all that lies below a directory --- */
 
-struct entries {
-	size_t count, capacity;
-	char **names;
-};
-
-static void entries_clear(struct entries *entries)
-{
-	for (size_t i = 0; i < entries->count; i++)
-		free(entries->names[i]);
-	free(entries->names);
-}
-
-static int entries_list(int dirfd_, const char *path, struct entries *entries, DIR **ret_dir)
-{
-	const char *name;
-	int rc = sc_io_open_directory(dirfd_, path, O_NOFOLLOW, ret_dir);
-	while (rc >= 0 && (rc = sc_io_next_entry(*ret_dir, &name)) > 0) {
-		char **grown = sc_grow(entries->names, entries->count + 1, &entries->capacity, sizeof(*grown));
-		char *copy = grown ? strdup(name) : NULL;
-		if (grown)
-			entries->names = grown;
-		if (!copy)
-			return -ENOMEM;
-		grown[entries->count++] = copy;
-	}
-	if (rc == 0 && entries->count > 0)
-		qsort(entries->names, entries->count, sizeof(*entries->names), compare_names);
-	return rc;
-}
-
 /* Deeper than any image; what is deeper is no image's. */
 #define MAX_DEPTH 16
 
 static int add_below(struct sc_identity *identity, int dirfd_, const char *path, const char *without, int depth)
 {
-	__attribute__((cleanup(entries_clear))) struct entries entries = { 0 };
+	sc_autoionames struct sc_io_names names = { 0 };
 	sc_autoclosedir DIR *dir = NULL;
-	int rc = depth > MAX_DEPTH ? -ELOOP : entries_list(dirfd_, path, &entries, &dir);
-	for (size_t i = 0; rc == 0 && i < entries.count; i++) {
+	int rc = depth > MAX_DEPTH ? -ELOOP : sc_io_open_directory(dirfd_, path, O_NOFOLLOW, &dir);
+	if (rc == 0)
+		rc = sc_io_names_add(&names, dir);
+	for (size_t i = 0; rc == 0 && i < names.count; i++) {
 		struct stat st;
-		if (strcmp(entries.names[i], without) == 0)
+		if (strcmp(names.items[i], without) == 0)
 			continue;
-		if (fstatat(dirfd(dir), entries.names[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fstatat(dirfd(dir), names.items[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return -errno;
 		struct sc_file_id id = sc_file_id_of(&st);
 		if (S_ISDIR(st.st_mode))
 			id = (struct sc_file_id){ .inode = st.st_ino, .size_bytes = st.st_mode, .mtime_ns = st.st_uid,
 						  .ctime_ns = st.st_gid };
-		sc_identity_add_name(identity, entries.names[i]);
+		sc_identity_add_name(identity, names.items[i]);
 		sc_identity_add(identity, &id);
 		if (S_ISDIR(st.st_mode))
-			rc = add_below(identity, dirfd(dir), entries.names[i], without, depth + 1);
+			rc = add_below(identity, dirfd(dir), names.items[i], without, depth + 1);
 	}
 	return rc;
 }

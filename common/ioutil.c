@@ -167,6 +167,38 @@ static int remove_entries(DIR *dir)
 	return rc;
 }
 
+static int compare_names(const void *left, const void *right)
+{
+	return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+int sc_io_names_add(struct sc_io_names *names, DIR *dir)
+{
+	const char *name;
+	int rc;
+	while ((rc = sc_io_next_entry(dir, &name)) > 0) {
+		char **grown = sc_grow(names->items, names->count + 1, &names->capacity, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		names->items = grown;
+		grown[names->count] = strdup(name);
+		if (!grown[names->count])
+			return -ENOMEM;
+		names->count++;
+	}
+	if (names->count > 0)
+		qsort(names->items, names->count, sizeof(*names->items), compare_names);
+	return rc;
+}
+
+void sc_io_names_clear(struct sc_io_names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->items[i]);
+	free(names->items);
+	*names = (struct sc_io_names){ 0 };
+}
+
 int sc_io_exists(int dirfd, const char *name)
 {
 	struct stat st;

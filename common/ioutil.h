@@ -67,6 +67,17 @@ static inline void sc_io_closedir_cleanup(DIR **dir)
  */
 void sc_io_hold_standard(void);
 
+/* What is in a directory, but for "." and "..", in the order of strcmp. Starts as { 0 }. */
+struct sc_io_names {
+	size_t count, capacity;
+	char **items;
+};
+
+/* Adds all that comes from `dir`. 0 or -errno; what was added by then is there. */
+int sc_io_names_add(struct sc_io_names *names, DIR *dir);
+void sc_io_names_clear(struct sc_io_names *names);
+#define sc_autoionames __attribute__((cleanup(sc_io_names_clear)))
+
 /* Whether there is an entry of that name, whatever it is: 1, 0, or -errno where that cannot be told. */
 int sc_io_exists(int dirfd, const char *name);
 

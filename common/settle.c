@@ -80,47 +80,12 @@ static void add_directory(int dirfd, const char *path, const struct stat *st, st
 	sc_identity_add(&look->identity, &id);
 }
 
-static int compare_names(const void *left, const void *right)
-{
-	return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-struct names {
-	size_t count, capacity;
-	char **items;
-};
-
-static void names_clear(struct names *names)
-{
-	for (size_t i = 0; i < names->count; i++)
-		free(names->items[i]);
-	free(names->items);
-}
-
-static int add_name(struct names *names, const char *name)
-{
-	char **grown = sc_grow(names->items, names->count + 1, &names->capacity, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	names->items = grown;
-	grown[names->count] = strdup(name);
-	if (!grown[names->count])
-		return -ENOMEM;
-	names->count++;
-	return 0;
-}
-
-/* The sorted names of what is in a directory: all of them, so that no change is missed. */
-static void list_names(const struct sc_source *source, const char *path, struct names *names, struct look *look)
+/* What is in a directory: all of it, so that no change is missed. */
+static void list_names(const struct sc_source *source, const char *path, struct sc_io_names *names, struct look *look)
 {
 	sc_autoclosedir DIR *dir = NULL;
-	const char *name;
-	if (sc_source_open_directory(source, path, &dir, NULL) < 0)
-		return;
-	while (look->rc == 0 && sc_io_next_entry(dir, &name) > 0)
-		look->rc = add_name(names, name);
-	if (names->count > 0)
-		qsort(names->items, names->count, sizeof(*names->items), compare_names);
+	if (sc_source_open_directory(source, path, &dir, NULL) == 0 && sc_io_names_add(names, dir) == -ENOMEM)
+		look->rc = -ENOMEM;
 }
 
 /* Which files of an image count. Those of its tables are table.SOMETHING; a finished one is shown with all that lies in it. */
@@ -151,7 +116,7 @@ static bool add_entry(const struct sc_source *source, const char *path, const ch
 /* The files of a table and of the tables in it. Whether there are any of its own. */
 static bool add_table(const struct sc_source *source, const char *path, enum counted counted, bool is_inner, struct look *look)
 {
-	__attribute__((cleanup(names_clear))) struct names names = { 0 };
+	sc_autoionames struct sc_io_names names = { 0 };
 	char entry[PATH_MAX];
 	list_names(source, path, &names, look);
 	bool any = false;
