@@ -188,3 +188,20 @@ def test_it_uses_what_a_mount_has_kept_and_opens_no_part(mount, small, tmp_path,
     assert sorted(os.listdir(tmp_path / "cache")) == kept
     calls = trace.read_text()
     assert "table.dat" not in calls and "subcubefs-header" not in calls and kept[0] in calls
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("target", ["/gone/away", "old.workdirectory"], ids=["dangling", "loop"])
+def test_a_link_that_leads_nowhere_spoils_no_family(small, program, target):
+    source, _ = small
+    os.symlink(target, source + "/old.workdirectory")
+    assert set(as_json(program, source)) == {"cube.image", "cube.psf"}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_another_familys_unfinished_move_is_none_of_this_ones(small, program):
+    """Also one whose name is shorter than BASE."""
+    source, _ = small
+    os.mkdir(source + "/x")
+    open(source + "/x/subcube-move.journal", "w").close()
+    assert set(as_json(program, source + "/cube")) == {"cube.image", "cube.psf"}

@@ -266,3 +266,14 @@ def test_a_source_that_was_mounted_on_and_whose_program_was_killed(small, mount)
         assert caught.value.errno in (errno.ENOTCONN, errno.ECONNABORTED)
         assert programs.run(mnt.command).returncode == 0
         assert programs.whole(mnt.view("cube.image", "table.dat"))
+
+
+def test_another_programs_signal_leaves_it_ending_by_sigterm(small, mount):
+    source, _ = small
+    mnt = mount(source)
+    mnt.__enter__()
+    [pid] = mnt.pids()
+    os.kill(pid, signal.SIGUSR2)
+    assert os.listdir(mnt.view("cube.image"))
+    os.kill(pid, signal.SIGTERM)
+    mnt.assert_gone()
