@@ -78,6 +78,17 @@ static int64_t left_over(const struct sc_gap_request *request, int64_t known, ui
 	return request->total_nchan > 0 && left > 0 && (uint64_t)left >= nmissing ? left : 0;
 }
 
+/* Of what is missing at one end, where parts have `length` channels (0: different ones); 0: nothing tells. */
+static int64_t end_length(int64_t length, uint64_t nmissing, int64_t left)
+{
+	if (length == 0 || nmissing > (uint64_t)INT32_MAX / (uint64_t)length)
+		return left;
+	int64_t most = (int64_t)nmissing * length;
+	/* What remains at the end of a division is shorter. */
+	bool is_remainder = left > most - length && left < most;
+	return is_remainder ? left : most;
+}
+
 static int end_lengths(const struct sc_gap_request *request, struct sc_gap *gaps, size_t ngaps, double spacing,
 		       struct sc_error *err)
 {
@@ -90,14 +101,8 @@ static int end_lengths(const struct sc_gap_request *request, struct sc_gap *gaps
 		uint64_t nmissing = gap->last_number - gap->first_number + 1;
 		if (!is_end(request, gap))
 			continue;
-		int64_t left = nends == 1 ? left_over(request, known, nmissing) : 0;
-		bool is_common = length > 0 && nmissing <= (uint64_t)INT32_MAX / (uint64_t)length;
-		/* What remains at the end of a division is shorter. */
-		if (is_common && (left == 0 || left > (int64_t)nmissing * length || left <= (int64_t)(nmissing - 1) * length))
-			gap->nchan = (int64_t)nmissing * length;
-		else if (left > 0)
-			gap->nchan = left;
-		else
+		gap->nchan = end_length(length, nmissing, nends == 1 ? left_over(request, known, nmissing) : 0);
+		if (gap->nchan == 0)
 			return sc_error_set(err, -EUCLEAN,
 					    "how many channels the missing %s part%s had cannot be told; --nchan TOTAL "
 					    "says how many the cube has",

@@ -91,21 +91,14 @@ void sc_identity_merge(struct sc_identity *identity, const struct sc_identity *o
 		identity->newest_ns = other->newest_ns;
 }
 
-static int compare_names(const void *left, const void *right)
+static int add_files(struct sc_identity *identity, int dirfd, const struct sc_io_names *names)
 {
-	return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-static int add_files(struct sc_identity *identity, int dirfd, char **names, size_t count)
-{
-	if (count > 0)
-		qsort(names, count, sizeof(*names), compare_names);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < names->count; i++) {
 		struct stat st;
-		if (fstatat(dirfd, names[i], &st, 0) < 0)
+		if (fstatat(dirfd, names->items[i], &st, 0) < 0)
 			return -errno;
 		const struct sc_file_id id = sc_file_id_of(&st);
-		sc_identity_add_name(identity, names[i]);
+		sc_identity_add_name(identity, names->items[i]);
 		sc_identity_add(identity, &id);
 	}
 	return 0;
@@ -126,21 +119,11 @@ int sc_identity_add_directory(struct sc_identity *identity, int dirfd_, const ch
 		return -errno;
 	const struct sc_file_id id = sc_file_id_of(&st);
 	sc_identity_add(identity, &id);
-	char *names[SC_IDENTITY_MAXFILES];
-	size_t count = 0;
-	const char *name;
-	while ((rc = sc_io_next_entry(dir, &name)) > 0) {
-		if (count == SC_COUNT_OF(names) || !(names[count] = strdup(name))) {
-			rc = count == SC_COUNT_OF(names) ? -E2BIG : -ENOMEM;
-			break;
-		}
-		count++;
-	}
-	if (rc == 0)
-		rc = add_files(identity, dirfd(dir), names, count);
-	for (size_t i = 0; i < count; i++)
-		free(names[i]);
-	return rc;
+	sc_autoionames struct sc_io_names names = { 0 };
+	rc = sc_io_names_add(&names, dir);
+	if (rc == 0 && names.count > SC_IDENTITY_MAXFILES)
+		rc = -E2BIG;
+	return rc == 0 ? add_files(identity, dirfd(dir), &names) : rc;
 }
 
 /* --- all that lies below a directory --- */

@@ -167,6 +167,15 @@ static int remove_entries(DIR *dir)
 	return rc;
 }
 
+char *sc_io_directory_of(const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	*ret_name = slash ? slash + 1 : path;
+	if (!slash)
+		return strdup(".");
+	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 static int compare_names(const void *left, const void *right)
 {
 	return strcmp(*(char *const *)left, *(char *const *)right);

@@ -67,6 +67,9 @@ static inline void sc_io_closedir_cleanup(DIR **dir)
  */
 void sc_io_hold_standard(void);
 
+/* The directory that `path` is in, "." without a slash, and the name in it. The caller frees it; NULL: out of memory. */
+char *sc_io_directory_of(const char *path, const char **ret_name);
+
 /* What is in a directory, but for "." and "..", in the order of strcmp. Starts as { 0 }. */
 struct sc_io_names {
 	size_t count, capacity;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 /*
  * Who gets from WAITING to another state answers the request. An interrupt before that may be told from within

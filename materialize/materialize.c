@@ -123,16 +123,28 @@ static enum sc_status build_views(struct run *run)
 		if (run->views.views[i])
 			sc_image_set_view(image, run->views.views[i]);
 		match_copied(image);
-		rc = image->view && run->options->remove_parts ? sc_remove_check(image, &err) : 0;
-		if (rc < 0) {
-			sc_log(SC_LOG_ERROR, "%s", err.text);
-			return rc == -ESTALE ? SC_STATUS_FAILED : SC_STATUS_USAGE;
-		}
 	}
-	rc = sc_overlap_check(run->images, run->nimages, &err);
-	if (rc < 0)
-		sc_log(SC_LOG_ERROR, "%s", err.text);
-	return rc == 0 ? SC_STATUS_DONE : rc == -EINVAL ? SC_STATUS_USAGE : SC_STATUS_FAILED;
+	return SC_STATUS_DONE;
+}
+
+/* That no part is lost to what is asked for: before anything is written. */
+static enum sc_status check_parts(struct run *run)
+{
+	struct sc_error err = { 0 };
+	int rc = 0;
+	for (size_t i = 0; i < run->nimages && run->options->remove_parts && rc == 0; i++) {
+		if (run->images[i].view)
+			rc = sc_remove_check(&run->images[i], &err);
+	}
+	bool is_usage = rc < 0 && rc != -ESTALE;
+	if (rc == 0) {
+		rc = sc_overlap_check(run->images, run->nimages, &err);
+		is_usage = rc == -EINVAL;
+	}
+	if (rc == 0)
+		return SC_STATUS_DONE;
+	sc_log(SC_LOG_ERROR, "%s", err.text);
+	return is_usage ? SC_STATUS_USAGE : SC_STATUS_FAILED;
 }
 
 /* With --wait, BUSY comes when they are free, to look at everything anew; *ret_signal asked to stop in between. */
@@ -475,6 +487,8 @@ static int attempt(const struct sc_options *options)
 		status = open_outputs(&run);
 	if (status == SC_STATUS_DONE)
 		status = build_views(&run);
+	if (status == SC_STATUS_DONE)
+		status = check_parts(&run);
 	if (status == SC_STATUS_DONE)
 		status = options->dry_run ? (int)sc_dryrun_tell(options, run.images, run.nimages) : write_images(&run);
 	bool is_over = !options->dry_run && !(status == SC_STATUS_BUSY && options->wait);

@@ -38,11 +38,9 @@ static void origin_clear(struct origin *origin)
 static int origin_open(struct origin *origin, int parent_fd, const char *from, bool sync, const char **ret_name,
 		       struct sc_error *err)
 {
-	const char *slash = strrchr(from, '/');
-	sc_autofree char *path = slash ? strndup(from, slash == from ? 1 : (size_t)(slash - from)) : strdup(".");
+	sc_autofree char *path = sc_io_directory_of(from, ret_name);
 	if (!path)
 		return sc_error_errno(err, -ENOMEM, "%s", from);
-	*ret_name = slash ? slash + 1 : from;
 	if (origin->path && strcmp(origin->path, path) == 0)
 		return 0;
 	if (sync && origin->fd >= 0 && fsync(origin->fd) < 0)
@@ -218,8 +216,13 @@ void sc_move_close(struct sc_move *move)
 
 /* ---- moving ---- */
 
-/* Where the parts are, all before the first is touched: 0, or an error that names one that cannot be moved. */
-static int look_at_parts(const struct sc_move *move, struct sc_error *err)
+enum place { ANYWHERE, INSIDE, OUTSIDE };
+
+/*
+ * Where the parts are: before the first is touched, in one place each; after that, all where they were to go, for somebody
+ * else may have taken one away. 0, or an error that names one.
+ */
+static int look_at_parts(const struct sc_move *move, enum place wanted, struct sc_error *err)
 {
 	sc_autoorigin struct origin origin = { .fd = -1 };
 	for (size_t i = 0; i < move->journal.nparts; i++) {
@@ -239,6 +242,8 @@ static int look_at_parts(const struct sc_move *move, struct sc_error *err)
 		if (!is_there && !is_inside)
 			return sc_error_set(err, -ENOENT, "%s is neither in %s nor where it was (%s)", part->name,
 					    move->output->path, part->from);
+		if (wanted != ANYWHERE && is_inside != (wanted == INSIDE))
+			return sc_error_set(err, -ENOENT, "%s is not where it was moved to", part->from);
 	}
 	return 0;
 }
@@ -265,24 +270,6 @@ static int rename_once(const struct sc_move *move, int from_fd, const char *from
 	return rc;
 }
 
-/* All are where they were to go: somebody else may have taken one away meanwhile. */
-static int look_at_moved(const struct sc_move *move, bool inward, struct sc_error *err)
-{
-	sc_autoorigin struct origin origin = { .fd = -1 };
-	for (size_t i = 0; i < move->journal.nparts; i++) {
-		const struct sc_moved_part *part = &move->journal.parts[i];
-		const char *name;
-		int rc = origin_open(&origin, move->output->parent_fd, part->from, false, &name, err);
-		if (rc < 0)
-			return rc;
-		rc = inward ? sc_io_exists(move->image_fd, part->name) : sc_io_exists(origin.fd, name);
-		if (rc <= 0)
-			return sc_error_errno(err, rc < 0 ? rc : -ENOENT, "%s: after it was moved %s %s", part->from,
-					      inward ? "into" : "out of", move->output->path);
-	}
-	return 0;
-}
-
 static int move_parts(const struct sc_move *move, bool inward, struct sc_error *err)
 {
 	sc_autoorigin struct origin origin = { .fd = -1 };
@@ -300,7 +287,7 @@ static int move_parts(const struct sc_move *move, bool inward, struct sc_error *
 	}
 	if ((origin.fd >= 0 && fsync(origin.fd) < 0) || fsync(move->image_fd) < 0)
 		return sc_error_errno(err, -errno, "%s: cannot sync what was moved", move->output->path);
-	return look_at_moved(move, inward, err);
+	return look_at_parts(move, inward ? INSIDE : OUTSIDE, err);
 }
 
 /* Renames a file of the image, if it is there, and makes that durable. */
@@ -319,7 +306,7 @@ int sc_move_forward(struct sc_move *move, struct sc_error *err)
 	if (sc_io_exists(move->image_fd, SC_MOVE_CATALOG_PART) <= 0 &&
 	    sc_io_exists(move->image_fd, SC_IMAGECONCAT_FILE) <= 0)
 		return sc_error_set(err, -ENOENT, "%s: it has no %s", move->output->path, SC_IMAGECONCAT_FILE);
-	int rc = look_at_parts(move, err);
+	int rc = look_at_parts(move, ANYWHERE, err);
 	if (rc == 0)
 		rc = move_parts(move, true, err);
 	if (rc == 0)
@@ -398,7 +385,7 @@ static int take_away(const struct sc_move *move)
 
 int sc_move_back(struct sc_move *move, struct sc_error *err)
 {
-	int rc = look_at_parts(move, err);
+	int rc = look_at_parts(move, ANYWHERE, err);
 	if (rc == 0)
 		rc = look_for_strangers(move, true, err);
 	if (rc < 0)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "ioutil.h"
+
 /* A directory that no part may be, or, when it is an output itself, may be in. */
 struct place {
 	dev_t device;
@@ -120,8 +122,8 @@ static int look_at(struct looker *looker, const char *part, const char *name, co
 	const struct place *place = find(looker->places, st, false);
 	if (place)
 		return refuse(place, part, place->is_output ? "is" : "lies in", err);
-	const char *slash = strrchr(name, '/');
-	sc_autofree char *directory = slash ? strndup(name, slash == name ? 1 : (size_t)(slash - name)) : strdup(".");
+	const char *base;
+	sc_autofree char *directory = sc_io_directory_of(name, &base);
 	if (!directory)
 		return sc_error_errno(err, -ENOMEM, "%s", part);
 	if (looker->directory && strcmp(looker->directory, directory) == 0)

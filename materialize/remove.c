@@ -169,8 +169,8 @@ static int look_for_more(const struct sc_image *image, size_t number, struct sc_
 /* A part is renamed in its directory before it goes. */
 static int check_directory(int dirfd, const char *part, struct sc_error *err)
 {
-	const char *slash = strrchr(part, '/'), *name = slash ? slash + 1 : part;
-	sc_autofree char *directory = slash ? strndup(part, (size_t)(slash - part) + 1) : strdup(".");
+	const char *name;
+	sc_autofree char *directory = sc_io_directory_of(part, &name);
 	if (!directory)
 		return sc_error_errno(err, -ENOMEM, "%s", part);
 	if (faccessat(dirfd, directory, W_OK | X_OK, AT_EACCESS) < 0)
@@ -291,9 +291,7 @@ static int remove_entry(int dirfd, const char *name, const struct sc_moved_part 
 /* The directory of an entry; the one before, when it is another, is synced. */
 static int enter_directory(int parent_fd, const char *path, char **directory, int *fd, const char **ret_name)
 {
-	const char *slash = strrchr(path, '/');
-	*ret_name = slash ? slash + 1 : path;
-	sc_autofree char *wanted = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+	sc_autofree char *wanted = sc_io_directory_of(path, ret_name);
 	if (!wanted)
 		return -ENOMEM;
 	if (*directory && strcmp(*directory, wanted) == 0)

@@ -327,14 +327,19 @@ def test_another_file_system_moves_nothing(source, tmp_path):
 
 # ---- killed ----
 
-def killed_at(call, when, *arguments):
-    """Runs the program and kills it at the `when`th such system call of its own process; whether it was."""
-    command = ["strace", "-o", "/dev/null", "-e", "trace=" + call, "-e", "inject=%s:signal=KILL:when=%d" % (call, when),
+def tampered(call, how, *arguments):
+    """Runs the program; strace does so with such system calls of its own process."""
+    command = ["strace", "-o", "/dev/null", "-e", "trace=" + call, "-e", "inject=%s:%s" % (call, how),
                programs.MATERIALIZE, *[str(a) for a in arguments]]
     # the leak checker traces the process itself, which strace does already
     env = dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=180, env=env)
+
+
+def killed_at(call, when, *arguments):
+    """Kills the program at the `when`th such system call; whether it was."""
+    done = tampered(call, "signal=KILL:when=%d" % when, *arguments)
     assert done.returncode in (0, -9, 137), done.stderr
     return done.returncode != 0
 
@@ -386,15 +391,6 @@ def test_killed_at_any_change_a_move_is_finished_or_undone(strace, small, tmp_pa
 LOOKS = 50      # more than an undo of three subcubes needs
 
 
-def with_failing_look(when, *arguments):
-    """Runs the program; the `when`th look at a name of its own process fails with EIO."""
-    command = ["strace", "-o", "/dev/null", "-e", "trace=newfstatat", "-e", "inject=newfstatat:error=EIO:when=%d" % when,
-               programs.MATERIALIZE, *[str(a) for a in arguments]]
-    env = dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          timeout=180, env=env)
-
-
 @pytest.mark.slow
 def test_a_look_that_fails_while_a_move_is_undone_loses_nothing(strace, small, record_fault):
     """What could not be looked at is not what is not there."""
@@ -409,7 +405,7 @@ def test_a_look_that_fails_while_a_move_is_undone_loses_nothing(strace, small, r
     for when in range(1, LOOKS):
         if not os.path.exists(source + "/cube.image"):
             make("m", source + "/cube")
-        done = with_failing_look(when, "-q", "--undo", source + "/cube")
+        done = tampered("newfstatat", "error=EIO:when=%d" % when, "-q", "--undo", source + "/cube")
         one_place_each(source, names)
         if done.returncode == 0:
             assert families.manifest(source) == before
