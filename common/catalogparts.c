@@ -33,8 +33,8 @@ static int part_path(const char *name, const struct sc_imageconcat_image *image,
 	return 0;
 }
 
-static int fill(const char *name, const struct sc_imageconcat *catalog, struct sc_product *product,
-		struct sc_error *err)
+static int fill(const struct sc_source *source, const char *name, const struct sc_imageconcat *catalog,
+		struct sc_product *product, struct sc_error *err)
 {
 	product->parts = calloc(catalog->nimages, sizeof(*product->parts));
 	if (!product->parts)
@@ -45,6 +45,9 @@ static int fill(const char *name, const struct sc_imageconcat *catalog, struct s
 		if (rc < 0)
 			return rc;
 		part->number = product->nparts++;
+		rc = sc_source_check(source, part->name, err);
+		if (rc < 0)
+			return rc;
 	}
 	product->last_number = catalog->nimages - 1;
 	return 0;
@@ -76,7 +79,7 @@ int sc_catalogparts_read(const struct sc_source *source, const struct sc_product
 	if (rc < 0)
 		return rc;
 	filled.listed = true;
-	rc = fill(name, &catalog, &filled, err);
+	rc = fill(source, name, &catalog, &filled, err);
 	int axis = catalog.axis;
 	sc_imageconcat_clear(&catalog);
 	if (rc < 0) {

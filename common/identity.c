@@ -91,43 +91,6 @@ void sc_identity_merge(struct sc_identity *identity, const struct sc_identity *o
 		identity->newest_ns = other->newest_ns;
 }
 
-static int add_files(struct sc_identity *identity, int dirfd, const struct sc_io_names *names)
-{
-	for (size_t i = 0; i < names->count; i++) {
-		struct stat st;
-		if (fstatat(dirfd, names->items[i], &st, 0) < 0)
-			return -errno;
-		const struct sc_file_id id = sc_file_id_of(&st);
-		sc_identity_add_name(identity, names->items[i]);
-		sc_identity_add(identity, &id);
-	}
-	return 0;
-}
-
-int sc_identity_add_directory(struct sc_identity *identity, int dirfd_, const char *path)
-{
-	sc_autoclosedir DIR *dir = NULL;
-	int rc = sc_io_open_directory(dirfd_, path, 0, &dir);
-	if (rc == -ENOENT || rc == -ENOTDIR) {
-		sc_identity_add_name(identity, "absent");
-		return 0;
-	}
-	if (rc < 0)
-		return rc;
-	struct stat st;
-	if (fstat(dirfd(dir), &st) < 0)
-		return -errno;
-	const struct sc_file_id id = sc_file_id_of(&st);
-	sc_identity_add(identity, &id);
-	sc_autoionames struct sc_io_names names = { 0 };
-	rc = sc_io_names_add(&names, dir);
-	if (rc == 0 && names.count > SC_IDENTITY_MAXFILES)
-		rc = -E2BIG;
-	return rc == 0 ? add_files(identity, dirfd(dir), &names) : rc;
-}
-
-/* --- all that lies below a directory --- */
-
 /* Deeper than any image; what is deeper is no image's. */
 #define MAX_DEPTH 16
 

@@ -43,12 +43,6 @@ void sc_identity_add(struct sc_identity *identity, const struct sc_file_id *id);
 
 void sc_identity_add_name(struct sc_identity *identity, const char *name);
 
-/* More files than this in a directory are -E2BIG; a log table has 5. */
-#define SC_IDENTITY_MAXFILES 64
-
-/* Adds a directory and all entries of it, in order of their names; that there is no directory is a state too. 0 or -errno. */
-int sc_identity_add_directory(struct sc_identity *identity, int dirfd, const char *path);
-
 /*
  * Adds all that lies below a directory, in order of the names, but for files called `without`. Of a directory counts which one
  * it is and who may use it, not its times, which change with such a file. Links are not followed. 0 or -errno.

@@ -159,6 +159,8 @@ static int walk_directory(const struct walk *walk, const char *path, unsigned de
 {
 	/* A descriptor of its own: two scans of one source must not share a position. */
 	sc_autoclosedir DIR *directory = NULL;
+	if (depth > 0 && sc_source_check(walk->source, path, NULL) < 0)
+		return 0;
 	int rc = sc_io_open_directory(walk->source->dirfd, depth ? path : ".", 0, &directory);
 	if (depth > 0 && (rc == -ENOTDIR || rc == -ENOENT || rc == -ELOOP))
 		return 0;
@@ -184,13 +186,13 @@ static int find_parts(const struct sc_source *source, const struct sc_scan_optio
 }
 
 /* Whether the part is a file with the ending of FITS images. */
-static bool is_fits_file(int dirfd, const struct found *part)
+static bool is_fits_file(const struct sc_source *source, const struct found *part)
 {
 	static const char ending[] = ".fits";
 	size_t length = strlen(ending), ext_length = part->parts.ext_length;
 	struct stat st;
 	return ext_length >= length && memcmp(part->parts.ext + ext_length - length, ending, length) == 0 &&
-	       fstatat(dirfd, part->name, &st, 0) == 0 && S_ISREG(st.st_mode);
+	       sc_source_stat(source, part->name, &st, NULL) == 0 && S_ISREG(st.st_mode);
 }
 
 /*
@@ -205,12 +207,12 @@ static bool looks_like_images(const struct sc_source *source, const struct found
 			return true;
 	}
 	for (size_t i = 0; i < nparts; i++) {
-		if (is_fits_file(source->dirfd, &parts[i]))
+		if (is_fits_file(source, &parts[i]))
 			return true;
-		if (!sc_scan_entry_exists(source->dirfd, parts[i].name, "table.dat"))
+		if (!sc_scan_entry_exists(source, parts[i].name, "table.dat"))
 			continue;
-		return sc_scan_entry_exists(source->dirfd, parts[i].name, "logtable") ||
-		       sc_scan_entry_exists(source->dirfd, parts[i].name, "table.f0_TSM0");
+		return sc_scan_entry_exists(source, parts[i].name, "logtable") ||
+		       sc_scan_entry_exists(source, parts[i].name, "table.f0_TSM0");
 	}
 	return false;
 }

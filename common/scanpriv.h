@@ -9,7 +9,8 @@
 #define SC_SCAN_NKNOWN_EXTENSIONS 9
 extern const char *const sc_scan_known_extensions[SC_SCAN_NKNOWN_EXTENSIONS];
 
-bool sc_scan_entry_exists(int dirfd, const char *part, const char *file);
+/* Whether the part has the file. What leads into the mount itself has none. */
+bool sc_scan_entry_exists(const struct sc_source *source, const char *part, const char *file);
 
 /* Directories that may be products without loose parts. */
 struct sc_candidates {

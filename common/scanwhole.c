@@ -14,13 +14,13 @@ const char *const sc_scan_known_extensions[SC_SCAN_NKNOWN_EXTENSIONS] = {
 	".image", ".residual", ".psf", ".model", ".pb", ".image.pbcor", ".mask", ".weight", ".sumwt",
 };
 
-bool sc_scan_entry_exists(int dirfd, const char *part, const char *file)
+bool sc_scan_entry_exists(const struct sc_source *source, const char *part, const char *file)
 {
 	char path[PATH_MAX];
 	struct stat st;
 	if (snprintf(path, sizeof(path), "%s/%s", part, file) >= (int)sizeof(path))
 		return false;
-	return fstatat(dirfd, path, &st, 0) == 0;
+	return sc_source_check(source, path, NULL) == 0 && fstatat(source->dirfd, path, &st, 0) == 0;
 }
 
 static bool has_suffix(const char *name, size_t length, const char *suffix)
@@ -64,13 +64,13 @@ static bool is_of_base(const struct sc_source *source, const char *name)
  */
 static bool whole_kind(const struct sc_source *source, const char *name, enum sc_product_kind *ret_kind)
 {
-	if (sc_scan_entry_exists(source->dirfd, name, SC_IMAGECONCAT_FILE)) {
+	if (sc_scan_entry_exists(source, name, SC_IMAGECONCAT_FILE)) {
 		*ret_kind = SC_PRODUCT_CATALOG;
 		return true;
 	}
 	*ret_kind = SC_PRODUCT_PAGED;
-	return has_known_extension(name) && sc_scan_entry_exists(source->dirfd, name, "table.dat") &&
-	       sc_scan_entry_exists(source->dirfd, name, "table.f0_TSM0");
+	return has_known_extension(name) && sc_scan_entry_exists(source, name, "table.dat") &&
+	       sc_scan_entry_exists(source, name, "table.f0_TSM0");
 }
 
 static struct sc_product *find_named(const struct sc_scan *scan, const char *name)
@@ -100,7 +100,7 @@ int sc_scan_add_whole_products(const struct sc_source *source, const struct sc_s
 {
 	for (size_t i = 0; i < candidates->count; i++) {
 		const char *name = candidates->names[i];
-		if (!is_of_base(source, name))
+		if (!is_of_base(source, name) || sc_source_check(source, name, NULL) < 0)
 			continue;
 		struct sc_product product = { .listed = true, .pattern = sc_names_known(0) };
 		struct sc_product *loose = find_named(scan, name);

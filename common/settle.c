@@ -42,9 +42,9 @@ struct round {
 
 /* --- looking --- */
 
-static bool add_file(int dirfd, const char *path, struct look *look, struct stat *ret_stat)
+static bool add_file(const struct sc_source *source, const char *path, struct look *look, struct stat *ret_stat)
 {
-	if (fstatat(dirfd, path, ret_stat, 0) < 0)
+	if (sc_source_stat(source, path, ret_stat, NULL) < 0)
 		return false;
 	const struct sc_file_id id = sc_file_id_of(ret_stat);
 	sc_identity_add_name(&look->identity, path);
@@ -102,11 +102,11 @@ static bool add_entry(const struct sc_source *source, const char *path, const ch
 	if (strcmp(name, "table.lock") == 0)
 		return false;
 	if (strncmp(name, "table.", 6) == 0)
-		return add_file(source->dirfd, path, look, &st);
-	if (fstatat(source->dirfd, path, &st, 0) < 0)
+		return add_file(source, path, look, &st);
+	if (sc_source_stat(source, path, &st, NULL) < 0)
 		return false;
 	if (S_ISREG(st.st_mode) && counted == ALL)
-		return add_file(source->dirfd, path, look, &st);
+		return add_file(source, path, look, &st);
 	/* The history or a mask. */
 	if (S_ISDIR(st.st_mode) && !is_inner && add_table(source, path, counted, true, look))
 		add_directory(source->dirfd, path, &st, look);
@@ -129,18 +129,17 @@ static bool add_table(const struct sc_source *source, const char *path, enum cou
 
 static void look_at_image(const struct sc_source *source, const char *part, enum counted counted, struct look *look)
 {
-	int dirfd = source->dirfd;
 	struct stat directory;
-	if (fstatat(dirfd, part, &directory, 0) < 0)
+	if (sc_source_stat(source, part, &directory, NULL) < 0)
 		return;
 	if (!S_ISDIR(directory.st_mode)) {
-		add_file(dirfd, part, look, &directory); /* a FITS image */
+		add_file(source, part, look, &directory); /* a FITS image */
 		return;
 	}
-	add_directory(dirfd, part, &directory, look);
+	add_directory(source->dirfd, part, &directory, look);
 	/* Without files it was just made, and there is nothing in it yet. */
 	if (!add_table(source, part, counted, false, look))
-		add_file(dirfd, part, look, &directory);
+		add_file(source, part, look, &directory);
 	look->writer = find_writer(source, part);
 }
 
@@ -173,7 +172,8 @@ static int check_for_ready_file(const struct round *round, const struct sc_part_
 		at += taken;
 	}
 	path[used] = 0;
-	look->is_ready = faccessat(round->source->dirfd, path, F_OK, 0) == 0;
+	look->is_ready = sc_source_check(round->source, path, NULL) == 0 &&
+			 faccessat(round->source->dirfd, path, F_OK, 0) == 0;
 	return 0;
 }
 
@@ -356,11 +356,11 @@ static int look_at_whole(const struct sc_source *source, const struct sc_product
 	bool fits = snprintf(path, sizeof(path), "%s%s", product->base, product->ext) < (int)sizeof(path);
 	if (fits && product->kind == SC_PRODUCT_PAGED)
 		look_at_image(source, path, ALL, &look);
-	else if (fits && fstatat(source->dirfd, path, &st, 0) == 0)
+	else if (fits && sc_source_stat(source, path, &st, NULL) == 0)
 		add_directory(source->dirfd, path, &st, &look); /* what lies in it are parts, see below */
 	if (snprintf(path, sizeof(path), "%s%s/%s", product->base, product->ext, SC_IMAGECONCAT_FILE) <
-	    (int)sizeof(path))
-		add_file(source->dirfd, path, &look, &st);
+	    (int)sizeof(path) && sc_source_check(source, path, NULL) == 0)
+		add_file(source, path, &look, &st);
 	sc_identity_merge(&settled->identity, &look.identity);
 	if (look.rc < 0 || product->kind != SC_PRODUCT_CATALOG)
 		return look.rc;

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "ioutil.h"
+#include "ownmount.h"
 
 int sc_source_open(const char *argument, bool only_base, struct sc_source *ret_source, struct sc_error *err)
 {
@@ -95,32 +96,86 @@ static int open_found(int dirfd, const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+static int open_by(int dirfd, const char *path, int flags, uint64_t resolve)
+{
+	struct open_how how = { .flags = (uint64_t)flags, .resolve = resolve };
+	int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
+/* Whether the kernel might open it all the same, was it but asked in another way. */
+static bool is_refusal(int code)
+{
+	switch (code) {
+	case -ELOOP:
+	case -EXDEV:
+	case -ENOSYS:
+	case -EPERM: /* some containers forbid what they do not know */
+	case -EAGAIN: /* something was renamed meanwhile */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Most paths have no link and stay in the file system: so they lead neither out of the source nor into the mount. */
+static int open_straight(int dirfd, const char *path, int flags)
+{
+	return open_by(dirfd, path, flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+}
+
 static int open_below(int dirfd, const char *path, int flags)
 {
-	struct open_how how = { .flags = (uint64_t)flags, .resolve = RESOLVE_BENEATH };
-	int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-	if (fd >= 0)
-		return fd;
-	switch (errno) {
-	case EXDEV:
-	case ENOSYS:
-	case EPERM: /* some containers forbid what they do not know */
-	case EAGAIN: /* something was renamed meanwhile */
-		return open_found(dirfd, path, flags);
-	default:
-		return -errno;
+	int fd = open_by(dirfd, path, flags, RESOLVE_BENEATH);
+	return fd != -ELOOP && is_refusal(fd) ? open_found(dirfd, path, flags) : fd;
+}
+
+static int check_detour(const struct sc_source *source, const char *path, struct sc_error *err)
+{
+	int rc = sc_ownmount_check(source->dirfd, path, source->mount_device);
+	return rc < 0 ? sc_error_set(err, rc, "%s: it leads into the mount itself", path) : 0;
+}
+
+int sc_source_check(const struct sc_source *source, const char *path, struct sc_error *err)
+{
+	if (source->mount_device == 0)
+		return 0;
+	sc_autoclose int fd = open_straight(source->dirfd, path, O_PATH | O_CLOEXEC);
+	return is_refusal(fd) ? check_detour(source, path, err) : 0;
+}
+
+int sc_source_stat(const struct sc_source *source, const char *path, struct stat *ret_stat, struct sc_error *err)
+{
+	int rc = fstatat(source->dirfd, path, ret_stat, AT_SYMLINK_NOFOLLOW);
+	if (rc == 0 && S_ISLNK(ret_stat->st_mode)) {
+		rc = check_detour(source, path, err);
+		if (rc < 0)
+			return rc;
+		rc = fstatat(source->dirfd, path, ret_stat, 0);
 	}
+	return rc < 0 ? sc_error_errno(err, -errno, "%s: cannot stat", path) : 0;
+}
+
+/* -EXDEV where it leads out of the source and must not, -ELOOP with `err` set where it leads into the mount. */
+static int open_detour(const struct sc_source *source, const char *path, int flags, struct sc_error *err)
+{
+	int fd = check_detour(source, path, err);
+	if (fd < 0)
+		return fd;
+	if (!source->follow_links)
+		return open_below(source->dirfd, path, flags);
+	fd = openat(source->dirfd, path, flags);
+	return fd < 0 ? -errno : fd;
 }
 
 static int open_in(const struct sc_source *source, const char *path, int flags, int *ret_fd, struct sc_error *err)
 {
-	int fd;
-	if (source->follow_links) {
-		fd = openat(source->dirfd, path, flags);
-		fd = fd < 0 ? -errno : fd;
-	} else {
-		fd = open_below(source->dirfd, path, flags);
-	}
+	struct sc_error circular = { 0 };
+	int fd = open_straight(source->dirfd, path, flags);
+	if (is_refusal(fd))
+		fd = open_detour(source, path, flags, &circular);
+	if (circular.code < 0)
+		return sc_error_set(err, fd, "%s", circular.text);
 	if (fd == -EXDEV)
 		return sc_error_set(err, fd, "%s: it leads out of %s; --follow-links allows that", path, source->path);
 	if (fd < 0)

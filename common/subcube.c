@@ -61,11 +61,13 @@ void sc_access_add_way(struct sc_access *access, const struct stat *st, bool has
 	sc_access_add(access, &way, has_acl);
 }
 
-int sc_access_add_contents(struct sc_access *access, int dirfd_, const char *path)
+int sc_access_add_contents(struct sc_access *access, const struct sc_source *source, const char *path)
 {
 	sc_autoclosedir DIR *directory = NULL;
 	struct stat st;
-	int rc = sc_io_open_directory(dirfd_, path, 0, &directory);
+	if (sc_source_check(source, path, NULL) < 0)
+		return 0;
+	int rc = sc_io_open_directory(source->dirfd, path, 0, &directory);
 	if (rc == -ENOENT || rc == -ENOTDIR)
 		return 0;
 	if (rc < 0 || fstat(dirfd(directory), &st) < 0)
@@ -73,8 +75,12 @@ int sc_access_add_contents(struct sc_access *access, int dirfd_, const char *pat
 	sc_access_add_way(access, &st, sc_access_open_has_acl(dirfd(directory)));
 	const char *name;
 	while ((rc = sc_io_next_entry(directory, &name)) > 0) {
-		if (fstatat(dirfd(directory), name, &st, 0) < 0)
-			return -errno;
+		char entry[PATH_MAX];
+		if (snprintf(entry, sizeof(entry), "%s/%s", path, name) >= (int)sizeof(entry))
+			return -ENAMETOOLONG;
+		rc = sc_source_stat(source, entry, &st, NULL);
+		if (rc < 0)
+			return rc;
 		st.st_mtim = (struct timespec){ .tv_sec = NO_TIME };
 		sc_access_add(access, &st, sc_access_has_acl(dirfd(directory), name));
 	}
@@ -280,8 +286,9 @@ static int add_mask_directory(struct sc_subcube *subcube, const struct sc_source
 			      struct sc_error *err)
 {
 	struct stat st;
-	if (fstatat(source->dirfd, path, &st, 0) < 0)
-		return sc_error_errno(err, -errno, "%s: cannot stat", path);
+	int rc = sc_source_stat(source, path, &st, err);
+	if (rc < 0)
+		return rc;
 	const struct sc_file_id id = sc_file_id_of(&st);
 	sc_identity_add(&subcube->identity, &id);
 	sc_access_add_way(&subcube->files, &st, sc_access_has_acl(source->dirfd, path));
@@ -355,11 +362,11 @@ static void add_directory(struct sc_subcube *subcube, const struct sc_source *so
 	sc_access_add(&subcube->files, &any_mode, sc_access_has_acl(source->dirfd, name));
 }
 
-static bool is_virtual(int dirfd, const char *name)
+static bool is_virtual(const struct sc_source *source, const char *name)
 {
 	struct part_path path;
 	struct stat st;
-	return join(&path, name, SC_IMAGECONCAT_FILE, NULL) == 0 && fstatat(dirfd, path.text, &st, 0) == 0;
+	return join(&path, name, SC_IMAGECONCAT_FILE, NULL) == 0 && sc_source_stat(source, path.text, &st, NULL) == 0;
 }
 
 /* Whether all that was opened was there at one time: no other part took its place meanwhile, and none of it was rewritten. */
@@ -382,7 +389,7 @@ static int open_table(const struct sc_source *source, const char *name, const st
 	struct sc_tablefile table;
 	add_directory(&subcube, source, name, st);
 	int rc = read_table(&subcube, source, name, &table, err);
-	if (rc == -ENOENT && is_virtual(source->dirfd, name))
+	if (rc == -ENOENT && is_virtual(source, name))
 		return sc_error_set(err, -EUCLEAN,
 				    "%s: a virtual image, without pixels of its own; name its parts instead", name);
 	if (rc < 0)
@@ -413,10 +420,11 @@ int sc_subcube_open(const struct sc_source *source, const char *name, struct sc_
 	/* Another program's lock file, made in the directory, counts as a change too: it is made once. */
 	for (int tries = 3;; tries--) {
 		struct stat st;
-		if (fstatat(source->dirfd, name, &st, 0) < 0)
-			return sc_error_errno(err, -errno, "%s: cannot stat", name);
-		int rc = S_ISREG(st.st_mode) ? sc_subcube_open_fits(source, name, ret_subcube, err)
-					     : open_table(source, name, &st, ret_subcube, err);
+		int rc = sc_source_stat(source, name, &st, err);
+		if (rc < 0)
+			return rc;
+		rc = S_ISREG(st.st_mode) ? sc_subcube_open_fits(source, name, ret_subcube, err)
+					 : open_table(source, name, &st, ret_subcube, err);
 		if (rc != -ESTALE || tries == 1)
 			return rc;
 	}

@@ -41,7 +41,7 @@ bool sc_access_equal(const struct sc_access *a, const struct sc_access *b);
 void sc_access_add_way(struct sc_access *access, const struct stat *st, bool has_acl);
 
 /* Adds that of the directory `path` and of the files in it; their times do not count. That it is not there is no error. */
-int sc_access_add_contents(struct sc_access *access, int dirfd, const char *path);
+int sc_access_add_contents(struct sc_access *access, const struct sc_source *source, const char *path);
 
 /* Whether a file or directory has an access ACL beyond its mode bits; path relative to dirfd. */
 bool sc_access_has_acl(int dirfd, const char *path);

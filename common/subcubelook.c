@@ -16,8 +16,13 @@ struct look {
 static bool add_file(struct look *look, const char *path, mode_t kind, struct sc_file_id *ret_id)
 {
 	struct statx stx;
-	if (statx(look->source->dirfd, path, look->ask ? AT_STATX_FORCE_SYNC : 0, STATX_BASIC_STATS, &stx) < 0 ||
-	    (stx.stx_mode & S_IFMT) != kind)
+	int dirfd = look->source->dirfd, flags = look->ask ? AT_STATX_FORCE_SYNC : 0;
+	if (statx(dirfd, path, flags | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &stx) < 0)
+		return false;
+	if (S_ISLNK(stx.stx_mode) && (sc_source_check(look->source, path, NULL) < 0 ||
+				      statx(dirfd, path, flags, STATX_BASIC_STATS, &stx) < 0))
+		return false;
+	if ((stx.stx_mode & S_IFMT) != kind)
 		return false;
 	const struct sc_file_id id = sc_file_id_of_statx(&stx);
 	sc_identity_add(&look->identity, &id);

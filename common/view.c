@@ -161,7 +161,7 @@ static int add_history_access(struct sc_view *view, const char *const *parts, si
 			path = NULL;
 			return out_of_memory(view, err);
 		}
-		rc = sc_access_add_contents(&view->files, view->source->dirfd, path);
+		rc = sc_access_add_contents(&view->files, view->source, path);
 		if (rc < 0)
 			sc_error_errno(err, rc, "%s: cannot be looked at", path);
 	}

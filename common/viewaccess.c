@@ -30,7 +30,7 @@ static void look_at_way(struct directories *directories, const char *path)
 	struct stat st;
 	struct sc_access one = { 0 };
 	int dirfd = directories->source->dirfd;
-	if (fstatat(dirfd, path, &st, 0) < 0)
+	if (sc_source_stat(directories->source, path, &st, NULL) < 0)
 		return;
 	bool has_acl = sc_access_has_acl(dirfd, path);
 	if ((st.st_mode & 0111) == 0111 && !has_acl)
@@ -72,10 +72,15 @@ static void look_at_directory(struct directories *directories, const char *name)
 	struct stat st;
 	struct sc_access one = { 0 };
 	int dirfd = directories->source->dirfd;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	if (S_ISLNK(st.st_mode)) {
+		if (sc_source_stat(directories->source, name, &st, NULL) < 0)
+			return;
 		look_at_target(directories, name);
+	}
 	/* What is neither is no part; to look into the view tells the reader so. */
-	if (fstatat(dirfd, name, &st, 0) < 0 || (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)))
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
 		return;
 	/* A FITS image is a file; in the directory that is shown for it, who may read may search as well. */
 	if (S_ISREG(st.st_mode))

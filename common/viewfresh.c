@@ -6,17 +6,61 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ioutil.h"
 #include "workers.h"
 
 /* --- the history --- */
 
-/* The log table of one part. A FITS image has its history in its own file. */
+/* A log table has 5. */
+#define MAX_FILES 64
+
+static int add_file(const struct sc_source *source, const char *directory, const char *name, struct sc_identity *identity)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	int rc = sc_source_stat(source, path, &st, NULL);
+	if (rc < 0)
+		return rc;
+	const struct sc_file_id id = sc_file_id_of(&st);
+	sc_identity_add_name(identity, name);
+	sc_identity_add(identity, &id);
+	return 0;
+}
+
+static int add_directory(const struct sc_source *source, const char *path, DIR *dir, struct sc_identity *identity)
+{
+	sc_autoionames struct sc_io_names names = { 0 };
+	struct stat st;
+	if (fstat(dirfd(dir), &st) < 0)
+		return -errno;
+	const struct sc_file_id id = sc_file_id_of(&st);
+	sc_identity_add(identity, &id);
+	int rc = sc_io_names_add(&names, dir);
+	if (rc == 0 && names.count > MAX_FILES)
+		rc = -E2BIG;
+	for (size_t i = 0; rc == 0 && i < names.count; i++)
+		rc = add_file(source, path, names.items[i], identity);
+	return rc;
+}
+
+/* The log table of one part: that it has none is a state too. A FITS image has its history in its own file. */
 static int add_history(const struct sc_view *view, const struct sc_part *part, struct sc_identity *identity)
 {
 	char path[PATH_MAX];
+	sc_autoclosedir DIR *dir = NULL;
 	if (snprintf(path, sizeof(path), "%s/logtable", part->name) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	return sc_identity_add_directory(identity, view->source->dirfd, path);
+	int rc = sc_source_check(view->source, path, NULL);
+	if (rc == 0)
+		rc = sc_io_open_directory(view->source->dirfd, path, 0, &dir);
+	if (rc == 0)
+		return add_directory(view->source, path, dir, identity);
+	if (rc != -ENOENT && rc != -ENOTDIR)
+		return rc;
+	sc_identity_add_name(identity, "absent");
+	return 0;
 }
 
 static int history_of(const struct sc_view *view, bool all_history, struct sc_identity *ret_identity)

@@ -269,6 +269,8 @@ static void become_ready(void *context)
 {
 	struct program *program = context;
 	program->was_ready = true;
+	/* Nobody has asked for a name yet. */
+	program->source.mount_device = sc_session_device(program->session);
 	if (program->ready_fd >= 0) {
 		detach_stdio(&program->options);
 		/* A parent that was killed will not unmount, so nobody wants this mount. */

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 /* A dozen reads that hang must not stop everybody: more threads than libfuse's ten. Too many would never be needed. */
@@ -345,6 +346,11 @@ int sc_session_serve(struct sc_session *session, const char *mountpoint, bool fo
 	}
 	sc_unmounter_stop(&session->unmounter);
 	return rc;
+}
+
+dev_t sc_session_device(const struct sc_session *session)
+{
+	return session->mounted_known ? makedev(session->mounted.major, session->mounted.minor) : 0;
 }
 
 /*

@@ -30,6 +30,9 @@ void sc_session_free(struct sc_session *session);
 int sc_session_serve(struct sc_session *session, const char *mountpoint, bool foreground, const struct sc_user *user,
 		     struct sc_error *err);
 
+/* The device of what is mounted, as in st_dev; 0: not known. */
+dev_t sc_session_device(const struct sc_session *session);
+
 /* Makes the kernel forget what is not so any more; the context is the session. Never in a thread that serves requests. */
 void sc_session_tell(void *session, const struct sc_catalog_change *change);
 

@@ -111,6 +111,19 @@ def mount(tmp_path):
 
 
 @pytest.fixture
+def connections(tmp_path):
+    """The directory in which the kernel has FUSE's connections."""
+    if os.geteuid():
+        pytest.skip("only root mounts the kernel's control files")
+    path = str(tmp_path / "connections")
+    os.mkdir(path)
+    done = programs.run(["mount", "-t", "fusectl", "none", path])
+    assert done.returncode == 0, done.stderr
+    yield path
+    assert programs.run(["umount", path]).returncode == 0
+
+
+@pytest.fixture
 def soak():
     """for turn in soak(short, long, done): until done() has come to `short`; under tools/soak, to `long` and as long as asked."""
     seconds = os.environ.get("SC_SOAK_SECONDS")

@@ -180,6 +180,13 @@ def clean_up(mountpoint):
             pass
 
 
+def abort(connections, mountpoint):
+    """As an administrator does it with a mount that hangs: all who use it get an error."""
+    minor = mountinfo(mountpoint)[2].split(":")[1]
+    with open(os.path.join(connections, minor, "abort"), "w") as stream:
+        stream.write("1")
+
+
 def whole(path):
     with open(path, "rb") as stream:
         return stream.read()

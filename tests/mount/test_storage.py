@@ -402,19 +402,6 @@ def test_a_mount_with_hung_reads_ends(hanging, record_fault):
     record_fault("Processes", "a mount with hung reads ends on SIGTERM, and its readers with an error", len(readers))
 
 
-@pytest.fixture
-def connections(tmp_path):
-    """The directory in which the kernel has FUSE's connections."""
-    if os.geteuid():
-        pytest.skip("only root mounts the kernel's control files")
-    path = str(tmp_path / "connections")
-    os.mkdir(path)
-    done = programs.run(["mount", "-t", "fusectl", "none", path])
-    assert done.returncode == 0, done.stderr
-    yield path
-    assert programs.run(["umount", path]).returncode == 0
-
-
 @pytest.mark.parametrize("hung", [False, True], ids=["idle", "hung reads"])
 def test_an_aborted_connection(hanging, connections, record_fault, hung):
     """As an administrator does it with a mount that hangs: whoever uses it gets an error, and nothing is left."""
@@ -423,9 +410,7 @@ def test_an_aborted_connection(hanging, connections, record_fault, hung):
     assert files_of(mnt.view("cube.image"))
     readers = hang(storage, mnt) if hung else []
     fd = os.open(mnt.view("cube.image", PIXELS), os.O_RDONLY)
-    minor = programs.mountinfo(mnt.path)[2].split(":")[1]
-    with open(os.path.join(connections, minor, "abort"), "w") as stream:
-        stream.write("1")
+    programs.abort(connections, mnt.path)
     for reader in readers:
         assert reader.wait(programs.STOP_S) != 0
     with pytest.raises(OSError) as caught:

@@ -196,6 +196,44 @@ static void the_same_without_openat2(void **state)
 	}
 }
 
+/* What /proc is the device of stands for the mount's: links into it are there wherever one is no root. */
+static void what_leads_into_the_mount_is_refused(void **state)
+{
+	(void)state;
+	static const char *const circular[] = { "into", "to_into", "magic", "/proc/self/status", "/proc",
+						"../../../../../../../../../../proc/self", "self/status" };
+	static const char *const others[] = { "part/file", "around",  "absolute", "up", "parent/secret",
+					      "loop",	   "dangling", "nothing",  "",	 "/" };
+	struct stat st;
+	struct sc_error err = { 0 };
+	add_link("/proc/self/status", "s/into");
+	add_link("../s/./into", "s/to_into");
+	add_link("/proc/self", "s/self");
+	assert_int_equal(stat("/proc", &st), 0);
+	source.mount_device = st.st_dev;
+	for (size_t i = 0; i < 2 * SC_COUNT_OF(circular); i++) {
+		const char *path = circular[i / 2];
+		source.follow_links = i % 2;
+		assert_int_equal(sc_source_check(&source, path, &err), -ELOOP);
+		assert_non_null(strstr(err.text, "leads into the mount itself"));
+		assert_non_null(strstr(err.text, path));
+		err = (struct sc_error){ 0 };
+		assert_int_equal(open_one(path, false, &err), -ELOOP);
+		assert_non_null(strstr(err.text, "leads into the mount itself"));
+	}
+	assert_int_equal(sc_source_stat(&source, "to_into", &st, &err), -ELOOP);
+	assert_int_equal(sc_source_stat(&source, "up", &st, NULL), 0);
+	assert_int_equal(st.st_size, 6);
+	for (size_t i = 0; i < SC_COUNT_OF(others); i++)
+		assert_int_equal(sc_source_check(&source, others[i], NULL), 0);
+	source.follow_links = false;
+	assert_int_equal(open_one("around", false, &err), 0);
+	assert_int_equal(open_one("up", false, &err), -EXDEV);
+	source.mount_device = 0;
+	assert_int_equal(sc_source_check(&source, "into", NULL), 0);
+	assert_int_equal(sc_source_stat(&source, "into", &st, NULL), 0);
+}
+
 static void a_whole_file_is_read(void **state)
 {
 	(void)state;
@@ -217,6 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expect_all),
 		cmocka_unit_test(the_same_without_openat2),
+		cmocka_unit_test(what_leads_into_the_mount_is_refused),
 		cmocka_unit_test(a_whole_file_is_read),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
