@@ -144,6 +144,19 @@ int sc_source_check(const struct sc_source *source, const char *path, struct sc_
 	return is_refusal(fd) ? check_detour(source, path, err) : 0;
 }
 
+bool sc_source_is_covered(const struct sc_source *source)
+{
+	return sc_source_check(source, source->path, NULL) < 0;
+}
+
+bool sc_source_is_in_place(const struct sc_source *source)
+{
+	struct stat there, opened;
+	if (stat(source->path, &there) < 0)
+		return errno != ENOENT && errno != ENOTDIR;
+	return fstat(source->dirfd, &opened) == 0 && there.st_dev == opened.st_dev && there.st_ino == opened.st_ino;
+}
+
 int sc_source_stat(const struct sc_source *source, const char *path, struct stat *ret_stat, struct sc_error *err)
 {
 	int rc = fstatat(source->dirfd, path, ret_stat, AT_SYMLINK_NOFOLLOW);

@@ -44,6 +44,13 @@ int sc_source_open_directory(const struct sc_source *source, const char *path, D
  */
 int sc_source_stat(const struct sc_source *source, const char *path, struct stat *ret_stat, struct sc_error *err);
 
+/*
+ * Whether the source's path still leads to the directory that was opened. What cannot be told counts as yes. Only for
+ * a path that is not covered by the mount itself.
+ */
+bool sc_source_is_in_place(const struct sc_source *source);
+bool sc_source_is_covered(const struct sc_source *source);
+
 /* Whether the path may be looked up: 0, or -ELOOP when it leads into the mount itself. See ownmount.h. */
 int sc_source_check(const struct sc_source *source, const char *path, struct sc_error *err);
 

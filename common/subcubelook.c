@@ -19,8 +19,8 @@ static bool add_file(struct look *look, const char *path, mode_t kind, struct sc
 	int dirfd = look->source->dirfd, flags = look->ask ? AT_STATX_FORCE_SYNC : 0;
 	if (statx(dirfd, path, flags | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &stx) < 0)
 		return false;
-	if (S_ISLNK(stx.stx_mode) && (sc_source_check(look->source, path, NULL) < 0 ||
-				      statx(dirfd, path, flags, STATX_BASIC_STATS, &stx) < 0))
+	if (S_ISLNK(stx.stx_mode) &&
+	    (sc_source_check(look->source, path, NULL) < 0 || statx(dirfd, path, flags, STATX_BASIC_STATS, &stx) < 0))
 		return false;
 	if ((stx.stx_mode & S_IFMT) != kind)
 		return false;

@@ -14,7 +14,8 @@
 /* A log table has 5. */
 #define MAX_FILES 64
 
-static int add_file(const struct sc_source *source, const char *directory, const char *name, struct sc_identity *identity)
+static int add_file(const struct sc_source *source, const char *directory, const char *name,
+		    struct sc_identity *identity)
 {
 	char path[PATH_MAX];
 	struct stat st;

@@ -351,22 +351,13 @@ int sc_catalog_hold_view(struct sc_catalog *catalog, uint64_t id, bool built, st
 	return unlock(catalog, node.start, rc);
 }
 
-/* Whether the source's path still leads to the directory that is shown. */
-static bool is_in_place(const struct sc_source *source)
-{
-	struct stat there, shown;
-	if (stat(source->path, &there) < 0)
-		return errno != ENOENT && errno != ENOTDIR;
-	return fstat(source->dirfd, &shown) == 0 && there.st_dev == shown.st_dev && there.st_ino == shown.st_ino;
-}
-
 int sc_catalog_source(struct sc_catalog *catalog, const struct sc_generation *generation, char **ret_path)
 {
 	const char *directory = catalog->source->path;
 	pthread_mutex_lock(&catalog->lock);
 	bool is_current = generation->entry != NULL;
 	pthread_mutex_unlock(&catalog->lock);
-	if (!is_current || !is_in_place(catalog->source))
+	if (!is_current || sc_source_is_covered(catalog->source) || !sc_source_is_in_place(catalog->source))
 		return -ESTALE;
 	if (asprintf(ret_path, "%s/%s", strcmp(directory, "/") == 0 ? "" : directory, generation->base) < 0)
 		return -ENOMEM;
@@ -378,6 +369,24 @@ int sc_catalog_source(struct sc_catalog *catalog, const struct sc_generation *ge
 const char *sc_catalog_source_path(const struct sc_catalog *catalog)
 {
 	return catalog->source->path;
+}
+
+void sc_catalog_set_problem(struct sc_catalog *catalog, const char *problem)
+{
+	char *text = problem ? strdup(problem) : NULL;
+	pthread_mutex_lock(&catalog->lock);
+	char *old = catalog->problem;
+	catalog->problem = text;
+	pthread_mutex_unlock(&catalog->lock);
+	free(old);
+}
+
+char *sc_catalog_problem(struct sc_catalog *catalog)
+{
+	pthread_mutex_lock(&catalog->lock);
+	char *text = catalog->problem ? strdup(catalog->problem) : NULL;
+	pthread_mutex_unlock(&catalog->lock);
+	return text;
 }
 
 int sc_catalog_next_generation(struct sc_catalog *catalog, uint64_t serial, struct sc_catalog_listed *ret_listed)

@@ -124,6 +124,10 @@ int sc_catalog_source(struct sc_catalog *catalog, const struct sc_generation *ge
 
 const char *sc_catalog_source_path(const struct sc_catalog *catalog);
 
+/* What is wrong with the source as a whole, as of the last look; NULL: nothing. The text is copied; the caller frees what it gets. */
+void sc_catalog_set_problem(struct sc_catalog *catalog, const char *problem);
+char *sc_catalog_problem(struct sc_catalog *catalog);
+
 /* The first generation with this number, or a higher one, that is shown or of which something is open. -ENOENT: none. */
 struct sc_catalog_listed {
 	uint64_t serial;

@@ -64,6 +64,7 @@ struct sc_catalog {
 	pthread_mutex_t lock;
 	pthread_cond_t looked; /* a look has ended */
 	struct sc_owner owner;
+	char *problem; /* of the last look at the source; NULL: none */
 	bool stopping;
 	void (*forget)(void *context, const struct sc_view *view);
 	void *context;

@@ -70,6 +70,16 @@ static void tell(struct sc_refresh *refresh, struct sc_catalog_change *changes)
 
 /* --- looking --- */
 
+/* Views of the directory that was mounted are of no use to who looks for his files in the one that took its place. */
+static void check_place(const struct sc_source *source, struct sc_error *err)
+{
+	if (!*err->text && !sc_source_is_covered(source) && !sc_source_is_in_place(source))
+		sc_error_set(err, -ESTALE,
+			     "%s: not the directory that was mounted, which was renamed or removed; to see what is there now, "
+			     "mount again",
+			     source->path);
+}
+
 /* What cannot be read now stays as it was. */
 static void scan(struct sc_refresh *refresh)
 {
@@ -82,6 +92,8 @@ static void scan(struct sc_refresh *refresh)
 	if (rc == 0 && sc_catalog_update(options->catalog, &scan) < 0)
 		sc_error_errno(&err, -ENOMEM, "%s: cannot list the images", options->source->path);
 	sc_scan_clear(&scan);
+	check_place(options->source, &err);
+	sc_catalog_set_problem(options->catalog, *err.text ? err.text : NULL);
 	if (*err.text && strcmp(err.text, refresh->told.text) != 0)
 		sc_log(SC_LOG_WARNING, "%s; what was there before is shown", err.text);
 	refresh->told = err;

@@ -65,9 +65,10 @@ static void add_hidden(void *context, const struct sc_product *product, size_t n
 
 char *sc_statusjson_make(struct sc_catalog *catalog, const struct sc_status_reads *reads)
 {
+	sc_autofree char *problem = sc_catalog_problem(catalog);
 	json_t *status = json_pack(
-	    "{s:s, s:o, s:[], s:[], s:{s:I, s:I, s:I}}", "version", SC_VERSION, "source",
-	    sc_jsontext(sc_catalog_source_path(catalog)), "images", "not_shown", "reads", "count",
+	    "{s:s, s:o, s:o, s:[], s:[], s:{s:I, s:I, s:I}}", "version", SC_VERSION, "source",
+	    sc_jsontext(sc_catalog_source_path(catalog)), "problem", sc_jsontext(problem), "images", "not_shown", "reads", "count",
 	    (json_int_t)atomic_load(&reads->count), "bytes", (json_int_t)atomic_load(&reads->bytes), "errors",
 	    (json_int_t)atomic_load(&reads->errors));
 	if (!status)

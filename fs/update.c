@@ -312,6 +312,7 @@ void sc_catalog_free(struct sc_catalog *catalog)
 		free(change);
 	}
 	sc_way_close(&catalog->way);
+	free(catalog->problem);
 	free(catalog->generations);
 	free(catalog->by_name);
 	free(catalog->by_ordinal);

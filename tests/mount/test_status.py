@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import time
 
 import pytest
 
@@ -123,6 +125,47 @@ def test_a_generation_is_there_as_long_as_it_is_open(source, mount, tmp_path):
             assert live.planes(os.path.join(generations, str(old), IMAGE)) == live.expected(0, 1)
             assert live.planes(os.path.join(generations, str(new), IMAGE)) == live.expected(0, 1, 2)
         assert programs.wait_until(lambda: os.listdir(generations) == [str(new)])
+
+
+REPLACED = "not the directory that was mounted"
+
+
+def problem(mnt):
+    return status(mnt)["problem"]
+
+
+@pytest.mark.parametrize("removed", [False, True], ids=["renamed", "removed"])
+@pytest.mark.parametrize("again", [False, True], ids=["nothing there", "another one"])
+def test_a_source_that_is_another_directory_now(source, mount, tmp_path, removed, again):
+    live.build(source, live.parts(2))
+    with mount(source, *live.OPTIONS) as mnt:
+        assert live.planes(mnt.view(IMAGE)) == live.expected(0, 1)
+        assert problem(mnt) is None
+        os.rename(source, str(tmp_path / "away"))
+        if removed:
+            shutil.rmtree(tmp_path / "away")
+        if again:
+            live.build(source, live.parts(3))
+        assert programs.wait_until(lambda: problem(mnt) is not None)
+        assert source in problem(mnt) and REPLACED in problem(mnt) and "mount again" in problem(mnt)
+        programs.assert_message(mnt.log(), [source, REPLACED])
+        if removed:
+            assert programs.wait_until(lambda: os.listdir(mnt.path) == [])
+            return
+        live.becomes(mnt.view(IMAGE), live.expected(0, 1))
+        if again:
+            shutil.rmtree(source)
+        os.rename(str(tmp_path / "away"), source)
+        assert programs.wait_until(lambda: problem(mnt) is None)
+        assert mnt.log().count(REPLACED) == 1
+
+
+def test_a_source_that_the_mount_covers_is_in_its_place(source, mount):
+    live.build(source, live.parts(2))
+    with mount(source, *live.OPTIONS, mountpoint=source) as mnt:
+        assert live.planes(mnt.view(IMAGE)) == live.expected(0, 1)
+        time.sleep(1)
+        assert problem(mnt) is None and "mounted, which" not in mnt.log()
 
 
 def test_the_log_has_its_last_hundred_lines(source, mount):
