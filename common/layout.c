@@ -95,6 +95,15 @@ int sc_layout_set_tile(struct sc_layout *layout, const int64_t *tile, bool big_e
 	return 0;
 }
 
+int sc_layout_check_tile(const struct sc_layout *layout, struct sc_error *err)
+{
+	if (layout->tile_bytes <= SC_LAYOUT_MAX_TILE_BYTES)
+		return 0;
+	return sc_error_set(err, -EIO, "a tile of %llu MiB does not fit into memory, expected at most %llu MiB",
+			    (unsigned long long)(layout->tile_bytes >> 20),
+			    (unsigned long long)(SC_LAYOUT_MAX_TILE_BYTES >> 20));
+}
+
 void sc_layout_clear(struct sc_layout *layout)
 {
 	free(layout->slabs);

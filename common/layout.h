@@ -81,6 +81,10 @@ int sc_layout_add_slab(struct sc_layout *layout, int64_t count, uint32_t storage
 int sc_layout_set_tile(struct sc_layout *layout, const int64_t *tile, bool big_endian, struct sc_error *err);
 void sc_layout_clear(struct sc_layout *layout);
 
+/* Larger tiles are neither gathered nor written, as one is held in memory: -EIO. */
+#define SC_LAYOUT_MAX_TILE_BYTES (UINT64_C(1) << 30)
+int sc_layout_check_tile(const struct sc_layout *layout, struct sc_error *err);
+
 enum sc_piece_kind { SC_PIECE_RANGE, SC_PIECE_FILL, SC_PIECE_GATHER };
 
 /* A run of bytes of the view's file. */

@@ -193,9 +193,14 @@ static int make_tile(struct sc_reader *reader, const struct sc_view *view, const
 	struct sc_gather_context context = { reader, view, key->node };
 	struct sc_cache_entry *entry = NULL;
 	bool young = is_young(view);
-	sc_autofree uint8_t *tile = malloc(layout->tile_bytes);
-	int rc = tile ? sc_gather_tile(layout, key->number, tile, sc_view_gather_read, &context, err)
-		      : sc_error_errno(err, -ENOMEM, "%s: cannot gather a tile", view->name);
+	sc_autofree uint8_t *tile = NULL;
+	int rc = sc_layout_check_tile(layout, err);
+	if (rc < 0)
+		sc_error_prefix(err, "%s", view->name);
+	else if (!(tile = malloc(layout->tile_bytes)))
+		rc = sc_error_errno(err, -ENOMEM, "%s: cannot gather a tile", view->name);
+	else
+		rc = sc_gather_tile(layout, key->number, tile, sc_view_gather_read, &context, err);
 	if (rc == 0)
 		memcpy(buffer, tile + piece->tile_offset, piece->length);
 	if (rc == 0 && !young)

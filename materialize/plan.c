@@ -102,14 +102,6 @@ uint64_t sc_plan_task_bytes(uint64_t total_bytes, unsigned nworkers)
 	return share < SC_PLAN_TASK_BYTES ? share : SC_PLAN_TASK_BYTES;
 }
 
-int sc_plan_check_tile(const struct sc_layout *layout, struct sc_error *err)
-{
-	if (layout->tile_bytes <= SC_PLAN_MAX_TILE_BYTES)
-		return 0;
-	return sc_error_set(err, -EINVAL, "a tile of more than %llu MiB does not fit into memory",
-			    (unsigned long long)(SC_PLAN_MAX_TILE_BYTES >> 20));
-}
-
 uint64_t sc_plan_part_bytes(const struct sc_part *part)
 {
 	return part->pixels_id.size_bytes + part->mask_id.size_bytes;

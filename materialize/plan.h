@@ -66,10 +66,6 @@ uint64_t sc_plan_part_bytes(const struct sc_part *part);
 /* Smaller tasks when there is little to do, so that each of the workers gets some. */
 uint64_t sc_plan_task_bytes(uint64_t total_bytes, unsigned nworkers);
 
-/* Larger tiles are refused: nobody could read them. */
-#define SC_PLAN_MAX_TILE_BYTES (UINT64_C(1) << 30)
-int sc_plan_check_tile(const struct sc_layout *layout, struct sc_error *err);
-
 /*
  * Cuts a box of `count` tiles, of `tile_cost` each, into chunks of at most
  * `target` (but at least one tile): along the axis first, then along the

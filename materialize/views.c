@@ -26,9 +26,9 @@ static int build(const struct builder *builder, size_t i, struct sc_view **ret_v
 	if (view->ntruncated > 0)
 		rc = sc_error_set(err, -EIO, "%s", view->truncated);
 	if (rc == 0)
-		rc = sc_plan_check_tile(&view->pixels, err);
+		rc = sc_layout_check_tile(&view->pixels, err);
 	if (rc == 0 && view->has_mask)
-		rc = sc_plan_check_tile(&view->mask, err);
+		rc = sc_layout_check_tile(&view->mask, err);
 	if (rc < 0)
 		sc_view_free(view);
 	else

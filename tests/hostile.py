@@ -89,6 +89,13 @@ def shaped(*lengths, **more):
     return do
 
 
+def in_large_tiles(part, shape, tile):
+    """Nearly all of the part is a hole."""
+    for table, kind, bits in (("", 7, 32), ("mask0/", 0, 1)):
+        replaced(table + "table.f0", table_f0((*shape, 1, 1), (*tile, 1, 1), kind=kind))(part)
+        os.truncate(os.path.join(part, table + "table.f0_TSM0"), shape[0] * shape[1] * bits // 8)
+
+
 def grown(name, size):
     """A file full of holes."""
     return lambda part: os.truncate(os.path.join(part, name), size)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 import hostile
 import judge
@@ -121,6 +122,23 @@ def test_links_out_of_the_source_are_followed_when_asked_for(tmp_path, mount):
     with mount(source) as mnt, Reader() as reader:
         for entry in LEADS_OUT:
             assert reader.first(mnt.view(hostile.base(entry) + ".image", "table.f0_TSM0")) == errno.EIO, entry
+
+
+def test_a_tile_that_does_not_fit_into_memory_is_not_gathered(tmp_path, mount):
+    """The second part has other tiles than the first, which the view has too."""
+    source, side = str(tmp_path / "source"), 20000
+    paths = synth.build(source, synth.run([1, 1], ny=6, nx=8, masks=True))
+    for path, height in zip(paths, (side, side // 2)):
+        hostile.in_large_tiles(path, (side, side), (side, height))
+    with mount(source, "--no-cache") as mnt:
+        with open(mnt.view("cube.image", "table.f0_TSM0"), "rb", buffering=0) as pixels:
+            assert len(pixels.read(4096)) == 4096
+            with pytest.raises(OSError) as caught:
+                os.pread(pixels.fileno(), 4096, 4 * side * side)
+        assert caught.value.errno == errno.EIO
+        programs.assert_message(mnt.log(), ["cube.image", "a tile of 1525 MiB", "at most 1024 MiB"])
+        if not programs.is_sanitized():
+            assert peak_kb(mnt) < MEMORY_KB
 
 
 def test_a_link_to_a_directory_of_subcubes(tmp_path, mount):

@@ -213,6 +213,31 @@ static void limits_are_errors(void **state)
 	}
 }
 
+static void tiles_that_do_not_fit_into_memory_are_errors(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t tile[4];
+		enum sc_type type;
+		int rc;
+	} tiles[] = {
+		{ { 2250, 2250, 1, 1 }, SC_TYPE_FLOAT, 0 },	 { { 16384, 16384, 1, 1 }, SC_TYPE_FLOAT, 0 },
+		{ { 16384, 16384, 1, 2 }, SC_TYPE_FLOAT, -EIO }, { { 16384, 16384, 1, 32 }, SC_TYPE_BOOL, 0 },
+		{ { 16384, 16384, 1, 33 }, SC_TYPE_BOOL, -EIO }, { { 1000000, 1000000, 1, 1 }, SC_TYPE_BOOL, -EIO },
+	};
+	static const int64_t shape[] = { 100, 100, 1, 0 };
+	const struct sc_storage storage = { .tile = { 1, 1, 1, 1 }, .file = "a" };
+	for (size_t i = 0; i < SC_COUNT_OF(tiles); i++) {
+		struct sc_layout layout;
+		struct sc_error err = { 0 };
+		init(&layout, 4, shape, 3, tiles[i].type);
+		add(&layout, 100, &storage);
+		assert_int_equal(sc_layout_set_tile(&layout, tiles[i].tile, false, &err), 0);
+		assert_int_equal(sc_layout_check_tile(&layout, &err), tiles[i].rc);
+		sc_layout_clear(&layout);
+	}
+}
+
 static void impossible_parts_are_errors(void **state)
 {
 	(void)state;
@@ -236,6 +261,7 @@ int main(void)
 		cmocka_unit_test(pieces_of_uneven_parts),
 		cmocka_unit_test(slabs_are_found),
 		cmocka_unit_test(limits_are_errors),
+		cmocka_unit_test(tiles_that_do_not_fit_into_memory_are_errors),
 		cmocka_unit_test(impossible_parts_are_errors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

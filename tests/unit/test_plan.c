@@ -197,32 +197,6 @@ static void tasks_are_smaller_when_there_is_little(void **state)
 	assert_int_equal(sc_plan_task_bytes(UINT64_C(1) << 40, 8), 64 * MIB);
 }
 
-static void tiles_that_do_not_fit_into_memory_are_refused(void **state)
-{
-	(void)state;
-	static const struct {
-		int64_t tile[4];
-		enum sc_type type;
-		int rc;
-	} tiles[] = {
-		{ { 2250, 2250, 1, 1 }, SC_TYPE_FLOAT, 0 },
-		{ { 16384, 16384, 1, 1 }, SC_TYPE_FLOAT, 0 },
-		{ { 16384, 16384, 1, 2 }, SC_TYPE_FLOAT, -EINVAL },
-		{ { 16384, 16384, 1, 32 }, SC_TYPE_BOOL, 0 },
-		{ { 16384, 16384, 1, 33 }, SC_TYPE_BOOL, -EINVAL },
-		{ { 1000000, 1000000, 1, 1 }, SC_TYPE_BOOL, -EINVAL },
-	};
-	for (size_t i = 0; i < SC_COUNT_OF(tiles); i++) {
-		struct array_case array = { "", 4, 3, { 100, 100, 1, 100 }, { 0 }, tiles[i].type, 0 };
-		struct sc_layout layout;
-		struct sc_error err = { 0 };
-		memcpy(array.tile, tiles[i].tile, sizeof(tiles[i].tile));
-		lay_out(&array, &layout);
-		assert_int_equal(sc_plan_check_tile(&layout, &err), tiles[i].rc);
-		sc_layout_clear(&layout);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,7 +205,6 @@ int main(void)
 		cmocka_unit_test(the_largest_comes_first),
 		cmocka_unit_test(nothing_to_do_is_no_task),
 		cmocka_unit_test(tasks_are_smaller_when_there_is_little),
-		cmocka_unit_test(tiles_that_do_not_fit_into_memory_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
