@@ -177,8 +177,8 @@ struct sc_catalog_change {
 
 /*
  * Lets names go over to new generations where that is due, drops old ones
- * that nobody uses; the changes since the last call, in order. `*ret_pending`: some name has to wait.
+ * that nobody uses; the changes since the last call, in order.
  */
-struct sc_catalog_change *sc_catalog_advance(struct sc_catalog *catalog, bool *ret_pending);
+struct sc_catalog_change *sc_catalog_advance(struct sc_catalog *catalog);
 
 #endif

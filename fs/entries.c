@@ -137,14 +137,11 @@ static void run_sweep(struct sc_job *job)
 		sc_catalog_free_unused(catalog, unused);
 }
 
-struct sc_catalog_change *sc_catalog_advance(struct sc_catalog *catalog, bool *ret_pending)
+struct sc_catalog_change *sc_catalog_advance(struct sc_catalog *catalog)
 {
-	*ret_pending = false;
 	pthread_mutex_lock(&catalog->lock);
-	for (size_t i = 0; i < catalog->nentries; i++) {
+	for (size_t i = 0; i < catalog->nentries; i++)
 		sc_entry_advance(catalog->by_name[i], sc_clock_ns(CLOCK_MONOTONIC));
-		*ret_pending |= catalog->by_name[i]->next != NULL;
-	}
 	struct sc_catalog_change *changes = sc_steal_ptr(catalog->first_change);
 	catalog->last_change = &catalog->first_change;
 	take_unused(catalog, sc_clock_ns(CLOCK_MONOTONIC));

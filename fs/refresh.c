@@ -129,10 +129,9 @@ static void *run(void *argument)
 	struct sc_refresh *refresh = argument;
 	int64_t due_ns = sc_clock_ns(CLOCK_MONOTONIC) + refresh->options.period_ns, next_ns = due_ns;
 	while (!wait_until(refresh, next_ns)) {
-		bool pending;
 		if (sc_clock_ns(CLOCK_MONOTONIC) >= due_ns)
 			due_ns = look(refresh);
-		tell(refresh, sc_catalog_advance(refresh->options.catalog, &pending));
+		tell(refresh, sc_catalog_advance(refresh->options.catalog));
 		/* A view that is being built may be ready at any time. */
 		next_ns = sc_clock_ns(CLOCK_MONOTONIC) + ADVANCE_NS;
 		if (due_ns < next_ns)
@@ -180,9 +179,9 @@ bool sc_refresh_stop(struct sc_refresh *refresh, unsigned patience_ms)
 	refresh->stop = true;
 	pthread_cond_signal(&refresh->stopped);
 	pthread_mutex_unlock(&refresh->lock);
-	clock_gettime(CLOCK_REALTIME, &end);
+	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += patience_ms / 1000;
-	return pthread_timedjoin_np(refresh->thread, NULL, &end) == 0 && sc_builder_stop(refresh->tellers, patience_ms);
+	return pthread_clockjoin_np(refresh->thread, NULL, CLOCK_MONOTONIC, &end) == 0 && sc_builder_stop(refresh->tellers, patience_ms);
 }
 
 void sc_refresh_free(struct sc_refresh *refresh)

@@ -24,6 +24,9 @@ bool sc_xattrs_need_view(const char *name)
 	return strcmp(short_name(name), "parts") == 0 || strcmp(short_name(name), "missing") == 0;
 }
 
+/* What Linux allows an extended attribute, without room for what tells that there is more. */
+#define MAX_LIST_BYTES (65536 - 8)
+
 static char *join_missing(const struct sc_view *view)
 {
 	char *text = NULL;
@@ -35,6 +38,10 @@ static char *join_missing(const struct sc_view *view)
 	for (size_t i = 0; i < view->nparts; i++) {
 		if (!view->parts[i].blank)
 			continue;
+		if ((size_t)ftello(stream) + strlen(view->parts[i].name) > MAX_LIST_BYTES) {
+			fprintf(stream, ",...");
+			break;
+		}
 		fprintf(stream, "%s%s", comma, view->parts[i].name);
 		comma = ",";
 	}

@@ -4,7 +4,8 @@
  *   user.subcubefs.source      SOURCE/BASE, where the parts are
  *   user.subcubefs.generation  its number
  *   user.subcubefs.parts       how many there are
- *   user.subcubefs.missing     names of the parts that are shown as blank, with commas between; "" when none
+ *   user.subcubefs.missing     names of the parts that are shown as blank, with commas between; "" when none; where an
+ *                              attribute has no room for all of them it ends in ",..."
  *   user.subcubefs.options     viewoptions.h: what makes the same image elsewhere
  */
 #ifndef SC_XATTRS_H
