@@ -88,7 +88,9 @@ static void open_directory(struct sc_viewcache *cache, char *problem, size_t siz
 	struct stat st;
 	if (rc < 0 || fd < 0 || fstat(fd, &st) < 0)
 		snprintf(problem, size, "cannot be used as a cache: %s", strerror(rc < 0 ? -rc : errno));
-	else if (st.st_uid != geteuid() || (st.st_mode & 022))
+	else if (st.st_uid != geteuid())
+		snprintf(problem, size, "cannot be used as a cache: it is another user's");
+	else if (st.st_mode & 022)
 		snprintf(problem, size, "cannot be used as a cache: others can write there");
 	else
 		cache->dirfd = sc_steal_fd(&fd);

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -85,8 +86,12 @@ def test_the_command_of_the_unit_file_works(unit, small, tmp_path):
     """As systemd makes a command line of it: $OPTIONS is split at blanks, ${SOURCE} is one argument."""
     mountpoint = tmp_path / "mount point"
     mountpoint.mkdir()
-    values = {"CACHE_DIRECTORY": str(tmp_path / "cache"), "SOURCE": small[0], "MOUNTPOINT": str(mountpoint),
-              "OPTIONS": "--nparts=4 -o fsname=mine"}
+    values = {"SOURCE": small[0], "MOUNTPOINT": str(mountpoint), "OPTIONS": "--nparts=4 -o fsname=mine"}
+    # %C is where systemd makes the CacheDirectory.
+    own = dict(re.findall(r"^Environment=(\w+)=(.*)$", unit.read_text(), re.MULTILINE))
+    cache = os.path.join(own["XDG_CACHE_HOME"].replace("%C", str(tmp_path)),
+                         re.search(r"^CacheDirectory=(.*)$", unit.read_text(), re.MULTILINE).group(1))
+    os.mkdir(cache)
     line = re.search(r"^ExecStart=(.*)$", unit.read_text(), re.MULTILINE).group(1)
     command = []
     for word in line.split():
@@ -94,13 +99,16 @@ def test_the_command_of_the_unit_file_works(unit, small, tmp_path):
             command += values[word[1:]].split()
         else:
             command.append(re.sub(r"\$\{(\w+)\}", lambda found: values[found.group(1)], word))
-    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    programs.age(small[0])
+    time.sleep(2.5)     # a header of files that changed a moment ago is not kept
+    child = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={
+        **os.environ, **{name: value.replace("%C", str(tmp_path)) for name, value in own.items()}})
     try:
         assert programs.wait_until(lambda: programs.mountinfo(str(mountpoint)), programs.START_S)
         assert os.path.getsize(mountpoint / "cube.image" / "table.dat") > 0
         assert programs.mountinfo(str(mountpoint))[-2] == "mine"
         child.send_signal(signal.SIGTERM)
         assert child.wait(programs.STOP_S) == 0
-        assert os.path.isdir(tmp_path / "cache")
+        assert any(name.endswith(".view") for name in os.listdir(cache))
     finally:
         programs.clean_up(str(mountpoint))
