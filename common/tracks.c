@@ -69,6 +69,7 @@ static void join(struct sc_track *track, uint64_t end)
 	/* A run that goes on and on is a sequence, whatever was before. */
 	if (track->nth > 0 && track->joins > JOINS_OF_A_SEQUENCE && bytes > 4 * track->length) {
 		track->nth = 0;
+		track->exact = true; /* it has no distances */
 		track->ahead_run = 0;
 		track->ahead_bytes = 0;
 	}

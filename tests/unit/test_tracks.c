@@ -243,6 +243,24 @@ static void a_run_that_does_not_end_is_a_sequence(void **state)
 	assert_next(track, FILE_BYTES, 303000, 1000);
 }
 
+static void a_sequence_is_predicted_from_its_end_whatever_it_was_before(void **state)
+{
+	(void)state;
+	/* Distances that differ by a page, and then a run that goes on and on. */
+	static const uint64_t starts[] = { 0, 100000, 200000, 304096 };
+	struct sc_track *track = NULL;
+	for (size_t i = 0; i < SC_COUNT_OF(starts); i++)
+		track = sc_tracks_note(&tracks, &file, starts[i], 100);
+	assert_true(sc_tracks_is_steady(&tracks, track));
+	assert_false(track->exact);
+	for (uint64_t k = 1; k < 20; k++)
+		track = sc_tracks_note(&tracks, &file, 304096 + k * 100, 100);
+	assert_true(sc_tracks_is_steady(&tracks, track));
+	assert_int_equal(sc_tracks_count_steady(&tracks), 1);
+	assert_next(track, FILE_BYTES, 306096, 904);
+	assert_next(track, FILE_BYTES, 307000, 1000);
+}
+
 /* Whatever is read, predictions are not empty, no longer than a block, and inside the file. */
 static void predictions_are_sane(void **state)
 {
@@ -278,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup(runs_at_equal_distances_are_predicted_whole, clear),
 		cmocka_unit_test_setup(backwards_ends_at_the_beginning, clear),
 		cmocka_unit_test_setup(a_run_that_does_not_end_is_a_sequence, clear),
+		cmocka_unit_test_setup(a_sequence_is_predicted_from_its_end_whatever_it_was_before, clear),
 		cmocka_unit_test_setup(predictions_are_sane, clear),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
