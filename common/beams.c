@@ -365,6 +365,17 @@ static int store_planes(const struct sc_beams *beams, struct sc_record *imageinf
 	return rc < 0 ? rc : sc_record_put_record(imageinfo, "perplanebeams", sc_steal_ptr(planes));
 }
 
+/* Parts have one shape, but their pixel maps may tell that two coordinates are along one axis. */
+static int check_lengths(const struct sc_beams *beams, struct sc_error *err)
+{
+	for (size_t i = 1; i < beams->nparts; i++) {
+		if (beams->parts[i].length != beams->parts[0].length)
+			return sc_error_set(err, -EUCLEAN, "the parts have %lld and %lld channels",
+					    (long long)beams->parts[0].length, (long long)beams->parts[i].length);
+	}
+	return 0;
+}
+
 /* Whether both parts, of equal shape, have the same beam for each plane. */
 static bool part_equal(const struct sc_beams *beams, const struct part_beams *a, const struct part_beams *b)
 {
@@ -382,10 +393,17 @@ static bool part_equal(const struct sc_beams *beams, const struct part_beams *a,
  * Concatenated along neither axis, all parts should have the same beams. When they differ casacore keeps the first
  * part's, but one for each plane rather than one for all.
  */
-static int store_one_parts(const struct sc_beams *beams, struct sc_record *imageinfo, char **ret_warning)
+static int store_one_parts(const struct sc_beams *beams, struct sc_record *imageinfo, char **ret_warning,
+			   struct sc_error *err)
 {
 	size_t kept = 0;
 	bool alike = true;
+	uint32_t across = 0;
+	int rc = check_lengths(beams, err);
+	if (rc == 0)
+		rc = common_across(beams, &across, err);
+	if (rc < 0)
+		return rc;
 	for (size_t i = 1; i < beams->nparts; i++) {
 		const struct part_beams *part = &beams->parts[i], *best = &beams->parts[kept];
 		alike &= part_equal(beams, &beams->parts[0], part);
@@ -428,7 +446,7 @@ int sc_beams_store(const struct sc_beams *beams, struct sc_record *imageinfo, ch
 		*ret_warning = some_without_warning(beams);
 		return *ret_warning ? 0 : sc_error_errno(err, -ENOMEM, "cannot combine the beams");
 	}
-	int rc = beams->axis == SC_BEAMS_NEITHER ? store_one_parts(beams, imageinfo, ret_warning)
+	int rc = beams->axis == SC_BEAMS_NEITHER ? store_one_parts(beams, imageinfo, ret_warning, &reason)
 						 : store_concatenated(beams, imageinfo, &reason);
 	if (rc == 0)
 		return 0;

@@ -379,6 +379,42 @@ static void other_numbers_of_stokes_are_an_error(void **state)
 	sc_beams_free(beams);
 }
 
+/* Pixel maps of strangers may give two coordinates one axis: then parts of one shape have other numbers of channels. */
+static void other_numbers_along_neither_axis_are_an_error(void **state)
+{
+	(void)state;
+	/* With the two of the other part these fill the first piece of memory that the beams are kept in. */
+	enum { MANY = 62 };
+	static const char many_channels[] = "4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 "
+				      "4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4 4";
+	static const char many_stokes[] = "4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/"
+				    "4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4/4";
+	assert_int_equal(stokes_of(many_stokes), MANY);
+	const struct {
+		struct part parts[3];
+		const char *words;
+	} cases[] = {
+		{ { { 3, "4 5 6" }, { 2, "4 5" } }, "3|2|channels" },
+		{ { { 2, "4 5" }, { 3, "4 5 6" } }, "2|3|channels" },
+		{ { { 3, "4" }, { 2, "4 5" } }, "3|2|channels" },
+		{ { { MANY, many_channels }, { 2, "4 4" } }, "62|2|channels" },
+		{ { { 1, "4/5/6" }, { 1, "4/5" } }, "2|3|Stokes" },
+		{ { { 1, "4/5" }, { 1, "4/5/6" } }, "2|3|Stokes" },
+		{ { { 1, many_stokes }, { 1, "4/4" } }, "62|2|Stokes" },
+	};
+	for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+		struct sc_error err = { 0 };
+		char *warning = NULL;
+		struct sc_beams *beams = add_parts_along(SC_BEAMS_NEITHER, cases[i].parts, SC_COUNT_OF(cases[i].parts));
+		sc_autorecord struct sc_record *info = sc_record_new();
+		int rc = sc_beams_store(beams, info, &warning, &err);
+		if (rc != -EUCLEAN || !has_words(err.text, cases[i].words))
+			fail_msg("case %zu: %d \"%s\"", i, rc, err.text);
+		assert_null(warning);
+		sc_beams_free(beams);
+	}
+}
+
 /* ---- flagged channels ---- */
 
 static void degenerate_channels_are_listed(void **state)
@@ -471,6 +507,7 @@ int main(void)
 		cmocka_unit_test(units_are_kept),
 		cmocka_unit_test(broken_beams_are_errors),
 		cmocka_unit_test(other_numbers_of_stokes_are_an_error),
+		cmocka_unit_test(other_numbers_along_neither_axis_are_an_error),
 		cmocka_unit_test(degenerate_channels_are_listed),
 		cmocka_unit_test(long_lists_are_cut),
 		cmocka_unit_test(many_without_are_counted),
