@@ -344,15 +344,6 @@ const struct sc_field *sc_record_find(const struct sc_record *record, const char
 	return find(record, name);
 }
 
-bool sc_record_get_bool(const struct sc_record *record, const char *name, bool *ret_value)
-{
-	const struct sc_field *field = find(record, name);
-	if (!field || field->type != SC_TYPE_BOOL)
-		return false;
-	*ret_value = field->boolean;
-	return true;
-}
-
 static bool is_integer(const struct sc_field *field)
 {
 	return field->type == SC_TYPE_UCHAR || field->type == SC_TYPE_SHORT || field->type == SC_TYPE_INT ||

@@ -125,7 +125,6 @@ const struct sc_field *sc_record_find(const struct sc_record *record, const char
  * another kind. Numbers: any real scalar type for get_double, any integer type
  * for get_int. What is returned by pointer belongs to the record.
  */
-bool sc_record_get_bool(const struct sc_record *record, const char *name, bool *ret_value);
 bool sc_record_get_int(const struct sc_record *record, const char *name, int64_t *ret_value);
 bool sc_record_get_double(const struct sc_record *record, const char *name, double *ret_value);
 const char *sc_record_get_string(const struct sc_record *record, const char *name); /* STRING or TABLE */
