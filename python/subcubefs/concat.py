@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import operator
 import os
 import re
 import time
 import warnings
 from typing import Callable, Iterable, Mapping
 
-from .materializer import STATUS_USAGE, Run
+from . import programs
+from .materializer import SENSELESS, STATUS_USAGE, Run
 from .progress import Progress, following
 
 log = logging.getLogger("subcubefs")
@@ -33,7 +35,7 @@ class ConcatError(RuntimeError):
 
 def concat_images(
     outimage: str,
-    inimages: list[str],
+    inimages: Iterable[str],
     axis: int = -1,
     relax: bool = True,
     overwrite: bool = True,
@@ -46,7 +48,7 @@ def concat_images(
 
     Args:
         outimage: The image to make.
-        inimages: The images to concatenate.
+        inimages: The images to concatenate; the path of one in place of a list is that one.
         axis: A pixel axis; less than 0: the spectral axis.
         relax: Whether headers may differ, with a warning.
         overwrite: Whether an image that exists is replaced.
@@ -54,17 +56,22 @@ def concat_images(
         progress: A function that is called at the start, some times a second, and at the end, with a dictionary of
             'phase', 'bytes_done', 'bytes_total', 'bytes_per_second', 'seconds_left', ... By default there is a bar
             when tqdm is installed and standard error is a terminal; False: there is none.
-        options: More options for subcube-materialize, such as '--tiling=keep'.
+        options: A list of more options for subcube-materialize, such as ['--tiling=keep'].
 
     Raises:
         ConcatError: It was not made.
+        TypeError, ValueError: An argument makes no sense. Nothing was done.
     """
     started = time.monotonic()
-    inimages = [os.fspath(image) for image in inimages]
+    options = programs.options_for("concat_images", options, SENSELESS)
+    axis = operator.index(axis)
+    if isinstance(inimages, (str, bytes, os.PathLike)):
+        inimages = [inimages]
+    inimages = [os.fsdecode(image) for image in inimages]
     if not inimages:
         raise ValueError("concat_images: no images to concatenate into %s" % outimage)
     # As it will be told.
-    outimage = re.sub("(?<=.)/+$", "", os.fspath(outimage))
+    outimage = re.sub("(?<=.)/+$", "", os.fsdecode(outimage))
     arguments = [SETTLED, "--images", "-o", outimage, "--mode", mode, "--relax" if relax else "--strict"]
     if axis >= 0:
         arguments += ["--axis", str(axis)]
@@ -81,7 +88,7 @@ def concat_images(
 def concat_subcubes(
     base_imagename: str,
     nparts: int,
-    extensions: list[str] | None = None,
+    extensions: Iterable[str] | None = None,
     mode: str = "paged",
     max_workers: int = 4,
     virtual: bool | None = None,
@@ -97,8 +104,9 @@ def concat_subcubes(
 
     Args:
         base_imagename: BASE, with its directory.
-        nparts: How many parts there should be; others are left out.
-        extensions: Such as ['.image', '.psf']; by default the nine of pclean's.
+        nparts: How many parts there should be, at least 1; others are left out.
+        extensions: Such as ['.image', '.psf'], or '.image,.psf'; the dot in front may be left out. By default the nine of
+            pclean's. Those that there are no parts of are passed over.
         mode: 'paged', 'nomovevirtual', 'copyvirtual' or 'movevirtual', as for ia.imageconcat.
         max_workers: How many processes copy; 0 or less: one for each processor, at most 8.
         virtual: Deprecated. True is mode='nomovevirtual'.
@@ -106,20 +114,25 @@ def concat_subcubes(
         progress: A function that is called at the start, some times a second, and at the end, with a dictionary of
             'phase', 'bytes_done', 'bytes_total', 'bytes_per_second', 'seconds_left', ... By default there is a bar
             when tqdm is installed and standard error is a terminal; False: there is none.
-        options: More options for subcube-materialize, such as '--tiling=keep'.
+        options: A list of more options for subcube-materialize, such as ['--tiling=keep'].
 
     `_pool_cls` is pclean's, and without effect: no pool of Python's does the work.
 
     Raises:
         ConcatError: Some were not made. The others are, and no part is lost.
+        TypeError, ValueError: An argument makes no sense. Nothing was done.
     """
     if virtual is not None:
         warnings.warn("concat_subcubes(virtual=...) is deprecated; use mode='nomovevirtual' or mode='paged' instead.",
                       DeprecationWarning, stacklevel=2)
         if mode == "paged" and virtual:
             mode = "nomovevirtual"
-    base = os.fspath(base_imagename)
-    wanted = list(EXTENSIONS if extensions is None else extensions)
+    options = programs.options_for("concat_subcubes", options, SENSELESS)
+    base = re.sub("(?<=.)/+$", "", os.fsdecode(base_imagename))
+    nparts, max_workers = operator.index(nparts), operator.index(max_workers)
+    if nparts < 1:
+        raise ValueError("concat_subcubes: nparts is %d, so there is nothing to concatenate" % nparts)
+    wanted = list(EXTENSIONS) if extensions is None else _extensions(extensions)
     log.info("Concatenating %d extensions (nparts=%d, mode=%s, max_workers=%d)", len(wanted), nparts, mode, max_workers)
     started = time.monotonic()
     counts = _count_parts(base, nparts)
@@ -145,6 +158,21 @@ def concat_subcubes(
     if failed:
         log.warning("Failed extensions: %s", ", ".join(failed))
         raise ConcatError(failed)
+
+
+def _extensions(given: Iterable[str]) -> list[str]:
+    """With the dot that each begins with."""
+    if isinstance(given, str):
+        given = given.split(",")
+    extensions = []
+    for extension in given:
+        if not isinstance(extension, str):
+            raise TypeError("extensions: texts are expected, such as '.image', not %r" % (extension,))
+        name = extension[1:] if extension.startswith(".") else extension
+        if not name or "/" in name or "," in name:
+            raise ValueError("extensions: expected one such as '.image', not %r" % extension)
+        extensions.append("." + name)
+    return extensions
 
 
 def _printable(path: str) -> str:

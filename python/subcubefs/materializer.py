@@ -17,6 +17,10 @@ PROGRAM = "subcube-materialize"
 STATUS_USAGE = 2        # nothing was done
 STATUS_NOT_FOUND = 3    # no parts
 
+# With these it makes no images, others, or none that it tells of.
+SENSELESS = ("--output", "-o", "--ext", "-e", "--images", "--list", "--dry-run", "--resume", "--undo", "--help", "-?", "--usage",
+             "--version", "-V")
+
 NOT_FINISHED = "not finished"    # the problem of an image with which nothing was wrong
 
 _MESSAGE = re.compile(r"subcube-materialize: (?P<level>error|warning): (?P<text>.*)", re.DOTALL)
@@ -36,6 +40,7 @@ class Run:
         self.done: set[str] = set()
         self.reasons: dict[str, str] = {}   # path -> why it was not made
         self.errors: list[str] = []         # what was said, of whatever
+        self.strange = ""                   # the first of what was told and not understood
 
     def start(self, arguments: Iterable[str]) -> Run:
         command = [programs.find(PROGRAM), "--json", *arguments]
@@ -44,20 +49,25 @@ class Run:
 
     def failures(self) -> dict[str, str]:
         """Path -> why, of all that was to be made and was not."""
-        if self.status == 0:
+        images = self.images.values()
+        if self.status == 0 and self.done.issuperset(images):
             return {}
         why = "; ".join(self.errors)
         if not why:
             how = "was killed by signal %d" % -self.status if self.status < 0 else "ended with status %d" % self.status
-            why = "%s %s" % (PROGRAM, how)
-        images = self.images.values()
+            said = " and told of something else: %s" % self.strange if self.strange else ""
+            why = "%s %s%s" % (PROGRAM, how, said)
         failed = {image: self.reasons.get(image, why) for image in images if image not in self.done}
         # Perhaps all are made, and what went wrong came after that: nothing is to be relied on then.
         return failed or {image: why for image in images}
 
     def _take_event(self, line: str) -> None:
-        event = json.loads(line)
-        kind = event["event"]
+        try:
+            event = json.loads(line)
+            kind = event["event"]
+        except (ValueError, TypeError, KeyError):
+            self.strange = self.strange or line
+            return
         if kind == "image":
             self._take_image(event)
         elif kind == "progress":
@@ -74,7 +84,10 @@ class Run:
 
     def _take_image(self, image: dict) -> None:
         told, problem = image["path"], image["problem"]
-        path = self.images[told]
+        path = self.images.get(told)
+        if path is None:
+            self.strange = self.strange or told
+            return
         if image["status"] == "done":
             if path not in self.done:
                 self.done.add(path)

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import threading
-from typing import Callable
+from typing import Callable, Iterable
 
 
 def find(name: str) -> str:
@@ -17,6 +17,20 @@ def find(name: str) -> str:
         raise FileNotFoundError(errno.ENOENT, "program of subcubefs not found: install it, or add its directory to PATH",
                                 name)
     return path
+
+
+def options_for(function: str, options: Iterable[str], senseless: Iterable[str]) -> list[str]:
+    """The `options` of a caller of `function` as a list. TypeError: they are none. ValueError: one is among `senseless`, with
+    which the program does something else than what `function` is for. Long options may be cut short, as for the program.
+    """
+    if isinstance(options, (str, bytes, os.PathLike)):
+        raise TypeError("options: a list is expected, such as ['--tiling=keep'], not %r" % (options,))
+    given = [os.fsdecode(option) for option in options]
+    for option in given:
+        name = option.split("=")[0] if option.startswith("--") else option[:2]
+        if name.startswith("-") and name != "-" and any(other.startswith(name) for other in senseless):
+            raise ValueError("options: %r is not for %s; call the program itself" % (option, function))
+    return given
 
 
 def run(command: list[str], on_output: Callable[[str], None], on_message: Callable[[str], None]) -> int:

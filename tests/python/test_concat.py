@@ -3,6 +3,7 @@
 import inspect
 import logging
 import os
+import pathlib
 import pickle
 import shutil
 import signal
@@ -333,6 +334,107 @@ def test_strict_is_an_error_where_headers_differ(tmp_path):
     with pytest.raises(subcubefs.ConcatError):
         subcubefs.concat_images(str(tmp_path / "other"), names, relax=False)
     assert not os.path.exists(str(tmp_path / "other"))
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, pathlib.Path], ids=["str", "bytes", "Path"])
+def test_one_image_needs_no_list(family, tmp_path, kind):
+    base, parts = family(counts=(2, 2))
+    subcubefs.concat_images(kind(str(tmp_path / "new")), kind(base + ".subcube.0.image"))
+    assert_is_cube_of(parts[:1], str(tmp_path / "new"))
+
+
+# ---- arguments that make little sense, or none ----
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, pathlib.Path], ids=["str", "bytes", "Path"])
+def test_base_may_be_any_path(family, kind):
+    base, parts = family()
+    subcubefs.concat_subcubes(kind(base), 3, [".psf"])
+    assert_is_cube_of(parts, base + ".psf")
+
+
+@pytest.mark.parametrize("end", ["/", "//"])
+def test_base_may_end_like_a_directory(family, end):
+    base, parts = family()
+    subcubefs.concat_subcubes(base + end, 3)
+    assert images(base) == ["cube.image", "cube.psf"]
+
+
+@pytest.mark.parametrize("extensions, made", [
+    (["image"], ["cube.image"]), ("psf", ["cube.psf"]), (".psf", ["cube.psf"]), (".psf,image", ["cube.image", "cube.psf"]),
+    ({".psf"}, ["cube.psf"]), ([".psf", "psf"], ["cube.psf"]), (["image.pbcor", ".image.pbcor"], ["cube.image.pbcor"])])
+def test_extensions_in_other_words(family, extensions, made):
+    base, _ = family(extensions=(".image", ".image.pbcor", ".psf"))
+    subcubefs.concat_subcubes(base, 3, extensions)
+    assert images(base) == made
+
+
+@pytest.mark.parametrize("error, argument", [
+    (ValueError, {"extensions": [""]}), (ValueError, {"extensions": ""}), (ValueError, {"extensions": ["."]}),
+    (ValueError, {"extensions": [".image,.psf"]}), (ValueError, {"extensions": [".psf/"]}), (TypeError, {"extensions": [None]}),
+    (TypeError, {"extensions": [b".psf"]}), (ValueError, {"nparts": 0}), (ValueError, {"nparts": -1}), (TypeError, {"nparts": "3"}),
+    (TypeError, {"nparts": 3.0}), (TypeError, {"nparts": None}), (TypeError, {"max_workers": "2"}), (TypeError, {"options": [3]})])
+def test_what_makes_no_sense_is_refused(family, error, argument):
+    base, _ = family()
+    with pytest.raises(error):
+        subcubefs.concat_subcubes(base, **dict({"nparts": 3}, **argument))
+    assert images(base) == []
+
+
+@pytest.mark.parametrize("axis", ["spectral", 1.0, None])
+def test_an_axis_is_a_number(family, axis):
+    base, _ = family()
+    with pytest.raises(TypeError):
+        subcubefs.concat_images(base + ".new", [base + ".subcube.0.image"], axis=axis)
+
+
+OTHERS = [["--list"], ["--dry-run"], ["--dry"], ["--help"], ["-?"], ["--usage"], ["--version"], ["-V"], ["-o", "other"],
+          ["--output=other"], ["--out=other"], ["-oother"], ["--ext=.image"], ["-e", ".alpha"], ["--images"], ["--resume"],
+          ["--undo"], ["--"]]
+
+
+@pytest.mark.parametrize("options", OTHERS, ids=" ".join)
+def test_options_for_something_else_are_refused(family, tmp_path, monkeypatch, options):
+    base, _ = family()
+    monkeypatch.chdir(tmp_path)
+    before = sorted(os.listdir(tmp_path))
+    for call in (lambda: subcubefs.concat_subcubes(base, 3, options=options),
+                 lambda: subcubefs.concat_images(base + ".new", [base + ".subcube.0.image"], options=options)):
+        with pytest.raises(ValueError, match="options: .* is not for concat_"):
+            call()
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_options_are_a_list(family):
+    base, _ = family()
+    for call in (lambda: subcubefs.concat_subcubes(base, 3, options="--tiling=keep"),
+                 lambda: subcubefs.concat_images(base + ".new", [base + ".subcube.0.image"], options="--tiling=keep")):
+        with pytest.raises(TypeError, match="options: a list is expected.*--tiling=keep"):
+            call()
+    assert images(base) == []
+
+
+@pytest.mark.parametrize("options", [["--tiling", "keep"], ["-j1"], ["-j", "1"], ["--relax"], ["--no-cache"], ["--verify"]],
+                         ids=" ".join)
+def test_other_options_are_not(family, options):
+    base, parts = family()
+    subcubefs.concat_subcubes(base, 3, [".psf"], options=options)
+    assert_is_cube_of(parts, base + ".psf")
+
+
+@pytest.mark.parametrize("said", ["", "hello", "[]", "{}", '{"event": "image", "path": "other", "status": "done", "problem": null}'])
+def test_what_the_program_does_not_tell_is_not_made(family, tmp_path, monkeypatch, said):
+    """A program of that name that does something else, and ends well."""
+    base, _ = family()
+    tool = tmp_path / "bin" / "subcube-materialize"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho '%s'\n" % said)
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", "%s:%s" % (tool.parent, os.environ["PATH"]))
+    with pytest.raises(subcubefs.ConcatError, match="subcube-materialize ended with status 0") as caught:
+        subcubefs.concat_subcubes(base, 3)
+    assert sorted(caught.value.failed) == [".image", ".psf"]
+    with pytest.raises(subcubefs.SourceError):
+        subcubefs.families(str(tmp_path))
 
 
 # ---- progress ----

@@ -1,6 +1,7 @@
 """families(): the list that subcube-materialize gives, as Python's own objects."""
 
 import os
+import pathlib
 import shutil
 
 import pytest
@@ -41,3 +42,16 @@ def test_none_are_none(tmp_path):
 def test_what_cannot_be_listed_says_why(tmp_path):
     with pytest.raises(subcubefs.SourceError, match="nonsense"):
         subcubefs.families(str(tmp_path), options=["--nonsense"])
+
+
+@pytest.mark.parametrize("error, options", [
+    (ValueError, ["--help"]), (ValueError, ["--version"]), (ValueError, ["-V"]), (ValueError, ["--dry-run"]), (ValueError, ["--images"]),
+    (ValueError, ["--"]), (TypeError, "--nparts=4"), (TypeError, [4])])
+def test_options_that_make_no_sense_are_refused(small, error, options):
+    with pytest.raises(error):
+        subcubefs.families(small[0], options=options)
+
+
+@pytest.mark.parametrize("kind", [os.fsencode, pathlib.Path], ids=["bytes", "Path"])
+def test_a_source_may_be_any_path(small, kind):
+    assert subcubefs.families(kind(small[0])) == subcubefs.families(small[0])
