@@ -98,6 +98,15 @@ def test_help_the_page_and_completion_tell_of_the_same_mount_options(completion_
     assert ours and set(ours) <= helped
 
 
+@pytest.mark.parametrize("program, directory", [("subcubefs", "fs"), ("subcube-materialize", "materialize")])
+def test_the_page_tells_of_the_environment(program, directory):
+    """All variables that the program asks for, and no other."""
+    sources = glob.glob(programs.ROOT + "/common/*.c") + glob.glob("%s/%s/*.c" % (programs.ROOT, directory))
+    asked = {name for path in sources for name in re.findall(r'getenv\("(\w+)"\)', text_of(path))}
+    told = text_of("%s/man/%s.1" % (programs.ROOT, program)).split("\n.Sh ENVIRONMENT\n")[1].split("\n.Sh ")[0]
+    assert asked and set(re.findall(r"^\.It Ev (\w+)$", told, re.MULTILINE)) == asked
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_help_fits_100_columns(program):
     assert all(len(line) <= 100 for line in help_text(program).splitlines())
@@ -193,6 +202,15 @@ def test_the_configuration_file_is_documented():
     assert known and {w for line in re.findall(r"^\.Cm (.*)", told, re.MULTILINE) for w in re.findall("[a-z-]+", line)} == known
     for name in known:
         assert "--" + name in helped_options("subcubefs") | helped_options("subcube-materialize")
+
+
+def test_the_page_tells_what_the_command_line_cannot_take_back():
+    """An option without a value that has no opposite."""
+    flags = set(re.findall(r'\{ "([a-z-]+)", false \}', text_of(programs.ROOT + "/common/config.c")))
+    opposites = {"relax", "strict", "tempclose", "no-tempclose"}
+    told = text_of(FORMATS).split("cannot be taken back")[1].split("(But")[0]
+    assert flags > opposites
+    assert set(re.findall(r"[a-z][a-z-]+", " ".join(re.findall(r"^\.Cm (.*)", told, re.MULTILINE)))) == (flags - opposites) | {"pattern", "ready-file"}
 
 
 # ---- completion ----

@@ -40,6 +40,17 @@ def test_it_stands_before_the_command_line(small, config, program):
     assert channels(program, source) == 6
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_one_command_can_do_without_it(small, config, program, monkeypatch):
+    """As subcubefs-formats(5) tells."""
+    source, _ = small
+    programs.run(["rm", "-r", source + "/cube.subcube.1.image"])
+    config("missing = skip\n")
+    assert channels(program, source) == 4
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/dev/null")
+    assert channels(program, source) == 6
+
+
 def test_in_the_home_directory(small, config, monkeypatch, tmp_path):
     source, _ = small
     programs.run(["rm", "-r", source + "/cube.subcube.1.image"])
