@@ -5,8 +5,10 @@
  * A product's view is built at the first look into it, in a thread of the
  * catalog's own. The attributes of a view's directory need the parts' directories only, and
  * are looked at there too. A request that needs what is not there yet hands over a
- * waiter and returns SC_CATALOG_WAIT; it is woken when it may ask again. So no caller ever waits for
- * storage, and a view that takes for ever holds up nobody but those who want it.
+ * waiter and returns SC_CATALOG_WAIT; it is woken when it may ask again. So requests do not wait for
+ * storage, sc_catalog_source excepted, and a view that takes for ever holds up those only who want it: as long as the
+ * catalog has threads (SC_CATALOG_THREADS) for the others, and can start one. Who makes the catalog or tells it to look
+ * again does wait.
  *
  * Where the source can change, the catalog is told to look again (refresh.h):
  * names appear and vanish, and a name goes over to a new generation of its image when the parts are
@@ -36,7 +38,7 @@
 
 struct sc_catalog;
 
-/* Woken once, from a thread of the catalog's. `ended`: there is no answer to come, the catalog is being stopped. */
+/* Woken once, from a thread of the catalog's; where none can be started, by whoever asks. `ended`: there is no answer to come, the catalog is being stopped. */
 struct sc_waiter {
 	void (*wake)(struct sc_waiter *waiter, bool ended);
 	/* The catalog's own. */
@@ -116,7 +118,8 @@ int sc_catalog_hold_view(struct sc_catalog *catalog, uint64_t id, bool built, st
 
 /*
  * SOURCE/BASE, where the parts are that the generation shows; the caller frees it. -ESTALE: they are not, or not these, because
- * the directory has been replaced since the mount was made, or the generation since.
+ * the directory has been replaced since the mount was made, or the generation since. Asks the storage whether the directory
+ * is the same, and waits for that.
  */
 int sc_catalog_source(struct sc_catalog *catalog, const struct sc_generation *generation, char **ret_path);
 
@@ -155,10 +158,14 @@ void sc_catalog_each(struct sc_catalog *catalog,
 
 /* --- looking again --- */
 
-/* Who may enter the mount: as SOURCE and the directories above it are now. 0 or -errno, and what was known stays. */
+/*
+ * These wait for the storage: called by one thread at a time, which serves no request.
+ *
+ * Who may enter the mount: as SOURCE and the directories above it are now. 0 or -errno, and what was known stays.
+ */
 int sc_catalog_look_at_root(struct sc_catalog *catalog, struct sc_error *err);
 
-/* What shows or does not show names: takes over what is in `scan`. 0 or -ENOMEM. */
+/* What shows or does not show names: takes over what is in `scan`, and looks whether new products have a settled part. 0 or -ENOMEM. */
 int sc_catalog_update(struct sc_catalog *catalog, struct sc_scan *scan);
 
 /*

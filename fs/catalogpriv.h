@@ -2,8 +2,8 @@
  * catalogpriv.h - what the catalog's parts share: requests (catalog.c), names and their generations (entries.c),
  * what a scan makes of the names (update.c), and the jobs that look at parts and build views (renew.c).
  *
- * One lock guards all of it but what is said to belong to jobs. It is never held
- * while files are looked at, views are built, or waiters are woken.
+ * One lock guards all of it but what is said to belong to jobs, and what stays as it was made. It is never held
+ * while files are looked at, views are built, or waiters are woken; memory is freed under it.
  */
 #ifndef SC_CATALOGPRIV_H
 #define SC_CATALOGPRIV_H
@@ -49,8 +49,8 @@ struct sc_entry {
 	struct sc_waiter *waiters;
 	uint64_t nlooks;      /* that have ended */
 	int64_t look_took_ns; /* the last one */
-	struct sc_settle_memory memory; /* the job's own */
-	struct sc_told told;
+	struct sc_settle_memory memory; /* the job's own; before the entry is known, sc_catalog_update's */
+	struct sc_told told;            /* the job's own */
 };
 
 struct sc_catalog {
@@ -69,7 +69,7 @@ struct sc_catalog {
 	void (*forget)(void *context, const struct sc_view *view);
 	void *context;
 	size_t nentries;
-	struct sc_entry **by_name, **by_ordinal; /* only sc_catalog_update changes them */
+	struct sc_entry **by_name, **by_ordinal; /* only sc_catalog_update changes them: its thread reads them without the lock */
 	uint64_t last_ordinal, last_serial;
 	size_t ngenerations, capacity;
 	struct sc_generation **generations; /* all that have nodes, by serial */
@@ -80,7 +80,7 @@ struct sc_catalog {
 	struct sc_catalog_change *first_change, **last_change;
 };
 
-/* --- entries.c; with the lock, but for the last --- */
+/* --- entries.c; with the lock, but for those that free: nobody else knows what they are given --- */
 
 struct sc_entry *sc_entry_find(const struct sc_catalog *catalog, const char *name);
 struct sc_generation *sc_catalog_find_serial(const struct sc_catalog *catalog, uint64_t serial);
