@@ -38,7 +38,10 @@
 
 struct sc_catalog;
 
-/* Woken once, from a thread of the catalog's; where none can be started, by whoever asks. `ended`: there is no answer to come, the catalog is being stopped. */
+/*
+ * Woken once, from a thread of the catalog's; where none can be started, by whoever asks. `ended`: there is no answer to
+ * come, the catalog is being stopped.
+ */
 struct sc_waiter {
 	void (*wake)(struct sc_waiter *waiter, bool ended);
 	/* The catalog's own. */
@@ -127,7 +130,10 @@ int sc_catalog_source(struct sc_catalog *catalog, const struct sc_generation *ge
 
 const char *sc_catalog_source_path(const struct sc_catalog *catalog);
 
-/* What is wrong with the source as a whole, as of the last look; NULL: nothing. The text is copied; the caller frees what it gets. */
+/*
+ * What is wrong with the source as a whole, as of the last look; NULL: nothing. The text is copied; the caller frees what
+ * it gets.
+ */
 void sc_catalog_set_problem(struct sc_catalog *catalog, const char *problem);
 char *sc_catalog_problem(struct sc_catalog *catalog);
 
@@ -165,7 +171,10 @@ void sc_catalog_each(struct sc_catalog *catalog,
  */
 int sc_catalog_look_at_root(struct sc_catalog *catalog, struct sc_error *err);
 
-/* What shows or does not show names: takes over what is in `scan`, and looks whether new products have a settled part. 0 or -ENOMEM. */
+/*
+ * What shows or does not show names: takes over what is in `scan`, and looks whether new products have a settled part.
+ * 0 or -ENOMEM.
+ */
 int sc_catalog_update(struct sc_catalog *catalog, struct sc_scan *scan);
 
 /*

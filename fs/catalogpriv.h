@@ -69,7 +69,8 @@ struct sc_catalog {
 	void (*forget)(void *context, const struct sc_view *view);
 	void *context;
 	size_t nentries;
-	struct sc_entry **by_name, **by_ordinal; /* only sc_catalog_update changes them: its thread reads them without the lock */
+	/* Only sc_catalog_update changes them: its thread reads them without the lock. */
+	struct sc_entry **by_name, **by_ordinal;
 	uint64_t last_ordinal, last_serial;
 	size_t ngenerations, capacity;
 	struct sc_generation **generations; /* all that have nodes, by serial */
