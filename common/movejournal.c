@@ -145,17 +145,17 @@ int sc_movejournal_decode(const void *data, size_t size, const char *label, stru
 	return rc;
 }
 
-int sc_movejournal_read(int dirfd, const char *path, const char *file, struct sc_movejournal *ret_journal,
+int sc_movejournal_read(int dirfd, const char *label, const char *file, struct sc_movejournal *ret_journal,
 			struct sc_error *err)
 {
 	sc_autofree char *full = NULL;
 	sc_autofree uint8_t *data = NULL;
 	size_t size;
-	if (asprintf(&full, "%s/%s", path, file) < 0) {
+	if (asprintf(&full, "%s/%s", label, file) < 0) {
 		full = NULL;
-		return sc_error_errno(err, -ENOMEM, "%s", path);
+		return sc_error_errno(err, -ENOMEM, "%s", label);
 	}
-	int rc = sc_io_read_file(dirfd, full, full, JOURNAL_BYTES_MAX, &data, &size, NULL, err);
+	int rc = sc_io_read_file(dirfd, file, full, JOURNAL_BYTES_MAX, &data, &size, NULL, err);
 	return rc < 0 ? rc : sc_movejournal_decode(data, size, full, ret_journal, err);
 }
 

@@ -39,8 +39,8 @@ int sc_movejournal_encode(const struct sc_movejournal *journal, char **ret_data,
 int sc_movejournal_decode(const void *data, size_t size, const char *label, struct sc_movejournal *ret_journal,
 			  struct sc_error *err);
 
-/* Reads `file` in the directory `path`, relative to dirfd. -ENOENT: there is none. */
-int sc_movejournal_read(int dirfd, const char *path, const char *file, struct sc_movejournal *ret_journal,
+/* Reads `file` in the open directory `dirfd`, which errors call `label`. -ENOENT: there is none. */
+int sc_movejournal_read(int dirfd, const char *label, const char *file, struct sc_movejournal *ret_journal,
 			struct sc_error *err);
 void sc_movejournal_clear(struct sc_movejournal *journal);
 

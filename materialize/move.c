@@ -164,12 +164,15 @@ int sc_move_prepare(const struct sc_partlist *parts, const struct sc_output *out
 /* ---- opening ---- */
 
 /* A journal for an image that was made without one: its parts belong beside it. */
-static int journal_of_catalog(const struct sc_output *output, struct sc_movejournal *journal, struct sc_error *err)
+static int journal_of_catalog(const struct sc_output *output, int image_fd, struct sc_movejournal *journal,
+			      struct sc_error *err)
 {
 	struct sc_imageconcat catalog;
-	int rc = sc_imageconcat_read(output->parent_fd, output->name, &catalog, err);
-	if (rc < 0)
+	int rc = sc_imageconcat_read(image_fd, ".", &catalog, err);
+	if (rc < 0) {
+		sc_error_prefix(err, "%s", output->path);
 		return rc;
+	}
 	journal->base = strdup(output->name);
 	journal->parts = calloc(catalog.nimages, sizeof(*journal->parts));
 	if (!journal->base || !journal->parts)
@@ -187,19 +190,26 @@ static int journal_of_catalog(const struct sc_output *output, struct sc_movejour
 	return rc;
 }
 
+/* The one that this run made has NAME by now. */
+static int open_image(const struct sc_output *output, int *ret_fd, struct sc_error *err)
+{
+	if (output->image_fd < 0)
+		return sc_output_open_image(output, ret_fd, err);
+	*ret_fd = fcntl(output->image_fd, F_DUPFD_CLOEXEC, 0);
+	return *ret_fd < 0 ? sc_error_errno(err, -errno, "%s: cannot open", output->path) : 0;
+}
+
 int sc_move_open(const struct sc_output *output, struct sc_move *ret_move, struct sc_error *err)
 {
 	struct sc_move move = { .output = output, .image_fd = -1 };
-	int rc = sc_movejournal_read(output->parent_fd, output->name, SC_MOVEJOURNAL_FILE, &move.journal, err);
+	int rc = open_image(output, &move.image_fd, err);
+	if (rc < 0)
+		return rc;
+	rc = sc_movejournal_read(move.image_fd, output->path, SC_MOVEJOURNAL_FILE, &move.journal, err);
 	if (rc == -ENOENT)
-		rc = sc_movejournal_read(output->parent_fd, output->name, SC_MOVEJOURNAL_DONE, &move.journal, err);
+		rc = sc_movejournal_read(move.image_fd, output->path, SC_MOVEJOURNAL_DONE, &move.journal, err);
 	if (rc == -ENOENT)
-		rc = journal_of_catalog(output, &move.journal, err);
-	if (rc == 0)
-		move.image_fd =
-		    openat(output->parent_fd, output->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (rc == 0 && move.image_fd < 0)
-		rc = sc_error_errno(err, -errno, "%s: cannot open", output->path);
+		rc = journal_of_catalog(output, move.image_fd, &move.journal, err);
 	if (rc < 0)
 		sc_move_close(&move);
 	else

@@ -29,7 +29,7 @@
 struct sc_move {
 	const struct sc_output *output; /* locked */
 	struct sc_movejournal journal;
-	int image_fd; /* of NAME, once it is there; else -1 */
+	int image_fd; /* of NAME */
 	/* For tests: called after each step that changes the disk. */
 	void (*after_step)(void);
 };

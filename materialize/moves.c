@@ -58,10 +58,10 @@ static bool is_asked_for(const struct sc_options *options, const char *base, con
 }
 
 /* Whether an image that was made without a journal holds parts of BASE. */
-static bool catalog_belongs(int dirfd, const char *base, const char *name)
+static bool catalog_belongs(int image_fd, const char *base, const char *name)
 {
 	struct sc_imageconcat catalog;
-	if (sc_imageconcat_read(dirfd, name, &catalog, NULL) < 0)
+	if (sc_imageconcat_read(image_fd, ".", &catalog, NULL) < 0)
 		return false;
 	const struct sc_imageconcat_image *first = &catalog.images[0];
 	size_t length = strlen(base);
@@ -76,17 +76,16 @@ static bool catalog_belongs(int dirfd, const char *base, const char *name)
 static bool belongs(const struct sc_options *options, int dirfd, const char *base, const char *name)
 {
 	struct sc_movejournal journal;
-	const char *file = SC_MOVEJOURNAL_FILE;
-	struct sc_error err = { 0 };
-	int rc = sc_movejournal_read(dirfd, name, file, &journal, &err);
-	if (rc == -ENOENT && options->action == SC_ACTION_UNDO) {
-		rc = sc_movejournal_read(dirfd, name, SC_MOVEJOURNAL_DONE, &journal, &err);
+	sc_autoclose int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : sc_movejournal_read(fd, name, SC_MOVEJOURNAL_FILE, &journal, NULL);
+	if (fd >= 0 && rc == -ENOENT && options->action == SC_ACTION_UNDO) {
+		rc = sc_movejournal_read(fd, name, SC_MOVEJOURNAL_DONE, &journal, NULL);
 		if (rc == -ENOENT)
-			return catalog_belongs(dirfd, base, name);
+			return catalog_belongs(fd, base, name);
 	}
 	/* An unreadable one is worked on, so that it is reported. */
 	if (rc < 0)
-		return rc != -ENOENT && rc != -ENOTDIR;
+		return rc != -ENOENT && rc != -ENOTDIR && rc != -ELOOP;
 	bool is_ours = strcmp(journal.base, base) == 0 || strcmp(name, base) == 0;
 	sc_movejournal_clear(&journal);
 	return is_ours;

@@ -40,15 +40,16 @@ static int check_name(const struct sc_output *output, struct sc_error *err)
 
 /*
  * Where everybody may make files, lists of what is to be moved or removed are believed only from this user, or from the
- * directory's owner: as the kernel follows links there.
+ * directory's owner: as the kernel follows links there. Asked of what is open, since the name may be another's at once.
  */
-static int check_owner(const struct sc_output *output, const char *name, struct sc_error *err)
+static int check_owner(const struct sc_output *output, int fd, uid_t user, const char *name, struct sc_error *err)
 {
 	struct stat parent, st;
 	if (fstat(output->parent_fd, &parent) < 0)
 		return sc_error_errno(err, -errno, "%s: cannot look at its directory", output->path);
-	if (!(parent.st_mode & S_IWOTH) || fstatat(output->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    st.st_uid == geteuid() || st.st_uid == parent.st_uid)
+	if (fstat(fd, &st) < 0)
+		return sc_error_errno(err, -errno, "%s: cannot look at %s", output->path, name);
+	if (!(parent.st_mode & S_IWOTH) || st.st_uid == user || st.st_uid == parent.st_uid)
 		return 0;
 	return sc_error_set(err, -EPERM,
 			    "%s: %s, in a directory that everybody may write to, is another user's (%u): nothing is done with it",
@@ -119,12 +120,26 @@ int sc_output_open_existing(const char *path, struct sc_output *ret_output, stru
 {
 	struct sc_output output = { .parent_fd = -1, .work_fd = -1, .lock_fd = -1, .image_fd = -1 };
 	int rc = open_parent(&output, path, err);
-	if (rc == 0)
-		rc = check_owner(&output, output.name, err);
+	if (rc == 0) {
+		sc_autoclose int fd = openat(output.parent_fd, output.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		rc = fd < 0 ? 0 : check_owner(&output, fd, geteuid(), output.name, err);
+	}
 	if (rc < 0)
 		sc_output_close(&output);
 	else
 		*ret_output = output;
+	return rc;
+}
+
+int sc_output_open_image(const struct sc_output *output, int *ret_fd, struct sc_error *err)
+{
+	sc_autoclose int fd =
+	    openat(output->parent_fd, output->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return sc_error_errno(err, -errno, "%s: cannot open", output->path);
+	int rc = check_owner(output, fd, geteuid(), output->name, err);
+	if (rc == 0)
+		*ret_fd = sc_steal_fd(&fd);
 	return rc;
 }
 
@@ -158,34 +173,66 @@ static int lock_file(const struct sc_output *output, int lock_fd, bool is_new, s
 	return fstatat(output->parent_fd, path, &named, AT_SYMLINK_NOFOLLOW) == 0 && is_same_file(&locked, &named);
 }
 
-/* 1: locked; 0: the work directory went away in between, try again. */
-static int try_lock(struct sc_output *output, struct sc_error *err)
+/* 1: opened; 0: it went away in between. */
+static int open_work_directory(const struct sc_output *output, int *ret_fd, struct sc_error *err)
 {
-	bool is_new = mkdirat(output->parent_fd, output->work_name, 0777) == 0;
-	if (!is_new && errno != EEXIST)
-		return sc_error_errno(err, -errno, "%s: cannot make the work directory %s beside it", output->path,
-				      output->work_name);
-	int rc = is_new ? 0 : check_owner(output, output->work_name, err);
-	if (rc < 0)
-		return rc;
-	sc_autoclose int work_fd =
-	    openat(output->parent_fd, output->work_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (work_fd < 0 && errno == ENOENT)
+	int fd = openat(output->parent_fd, output->work_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
 		return 0;
-	if (work_fd < 0)
+	if (fd < 0)
 		return sc_error_errno(err, -errno, "%s: cannot open the work directory %s beside it", output->path,
 				      output->work_name);
-	sc_autoclose int lock_fd = openat(work_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (lock_fd < 0 && errno == ENOENT)
+	*ret_fd = fd;
+	return 1;
+}
+
+/* 1: opened; 0: it went away in between, or somebody else was there first. */
+static int open_lock(const struct sc_output *output, int work_fd, bool is_new, int *ret_fd, struct sc_error *err)
+{
+	int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | (is_new ? O_EXCL : 0);
+	int fd = openat(work_fd, LOCK_NAME, flags, 0666);
+	if (fd < 0 && (errno == ENOENT || (is_new && errno == EEXIST)))
 		return 0;
-	if (lock_fd < 0) {
-		rc = -errno;
+	if (fd < 0) {
+		int rc = -errno;
 		if (is_new)
 			unlinkat(output->parent_fd, output->work_name, AT_REMOVEDIR);
 		return sc_error_errno(err, rc, "%s: cannot open %s/%s beside it", output->path, output->work_name,
 				      LOCK_NAME);
 	}
-	rc = lock_file(output, lock_fd, is_new, err);
+	*ret_fd = fd;
+	return 1;
+}
+
+/*
+ * 1: it may be used. A new one may have been exchanged for another's, too. What this user makes may be another's by number, nobody's
+ * on some servers: then so is the lock, `made_fd` (-1: there was one).
+ */
+static int check_work_owner(const struct sc_output *output, int work_fd, int made_fd, struct sc_error *err)
+{
+	struct stat made;
+	uid_t user = made_fd >= 0 && fstat(made_fd, &made) == 0 ? made.st_uid : geteuid();
+	int rc = check_owner(output, work_fd, user, output->work_name, err);
+	return rc < 0 ? rc : 1;
+}
+
+/* 1: locked; 0: the work directory went away in between, try again. */
+static int try_lock(struct sc_output *output, struct sc_error *err)
+{
+	sc_autoclose int work_fd = -1, lock_fd = -1;
+	bool is_new = mkdirat(output->parent_fd, output->work_name, 0777) == 0;
+	if (!is_new && errno != EEXIST)
+		return sc_error_errno(err, -errno, "%s: cannot make the work directory %s beside it", output->path,
+				      output->work_name);
+	int rc = open_work_directory(output, &work_fd, err);
+	if (rc > 0 && !is_new)
+		rc = check_work_owner(output, work_fd, -1, err);
+	if (rc > 0)
+		rc = open_lock(output, work_fd, is_new, &lock_fd, err);
+	if (rc > 0 && is_new)
+		rc = check_work_owner(output, work_fd, lock_fd, err);
+	if (rc > 0)
+		rc = lock_file(output, lock_fd, is_new, err);
 	if (rc <= 0)
 		return rc;
 	output->work_fd = sc_steal_fd(&work_fd);

@@ -57,6 +57,12 @@ int sc_output_open(const char *path, bool overwrite, struct sc_output *ret_outpu
 int sc_output_open_existing(const char *path, struct sc_output *ret_output, struct sc_error *err);
 
 /*
+ * NAME's directory, once the output is locked: for all that is done with it, as its name may be another's a moment later. A link is
+ * not followed. -EPERM as sc_output_open_existing.
+ */
+int sc_output_open_image(const struct sc_output *output, int *ret_fd, struct sc_error *err);
+
+/*
  * Makes and locks the work directory, unless it is locked already. -EBUSY: another process works on this output. -EPERM:
  * it is another user's, in a directory that everybody may write to.
  */

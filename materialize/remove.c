@@ -364,30 +364,37 @@ bool sc_remove_is_unfinished(int work_fd)
 char *sc_remove_base(int work_fd)
 {
 	struct sc_movejournal journal;
-	if (sc_movejournal_read(work_fd, ".", SC_OUTPUT_REMOVAL, &journal, NULL) < 0)
+	if (sc_movejournal_read(work_fd, "", SC_OUTPUT_REMOVAL, &journal, NULL) < 0)
 		return NULL;
 	char *base = sc_steal_ptr(journal.base);
 	sc_movejournal_clear(&journal);
 	return base;
 }
 
-/* Whether NAME is a directory, and no link to one, with this file. */
-static bool has_file(const struct sc_output *output, const char *file)
+static bool has_file(int image_fd, const char *file)
 {
 	struct stat st;
-	sc_autoclose int fd =
-	    openat(output->parent_fd, output->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd >= 0 && fstatat(fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+	return fstatat(image_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Whether NAME is a directory, and no link to one, with an image in it. */
+static int check_image(const struct sc_output *output, struct sc_error *err)
+{
+	sc_autoclose int fd = -1;
+	int rc = sc_output_open_image(output, &fd, err);
+	if (rc == -EPERM || (rc == 0 && (has_file(fd, "table.dat") || has_file(fd, SC_IMAGECONCAT_FILE))))
+		return rc;
+	return sc_error_set(err, -ENOENT,
+			    "%s is not there any more: what is left of its subcubes is kept; to begin anew, remove %s beside it",
+			    output->path, output->work_name);
 }
 
 int sc_remove_resume(const struct sc_output *output, size_t *count, int *ret_signal, struct sc_error *err)
 {
 	struct sc_movejournal journal;
-	if (!has_file(output, "table.dat") && !has_file(output, SC_IMAGECONCAT_FILE))
-		return sc_error_set(err, -ENOENT,
-				    "%s is not there any more: what is left of its subcubes is kept; to begin anew, remove %s beside it",
-				    output->path, output->work_name);
-	int rc = sc_movejournal_read(output->work_fd, ".", SC_OUTPUT_REMOVAL, &journal, err);
+	int rc = check_image(output, err);
+	if (rc == 0)
+		rc = sc_movejournal_read(output->work_fd, output->work_name, SC_OUTPUT_REMOVAL, &journal, err);
 	if (rc < 0)
 		return rc;
 	rc = remove_all(output, &journal, count, ret_signal, err);

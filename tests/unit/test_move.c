@@ -362,6 +362,29 @@ static int forward_or_back(bool forward, struct sc_error *err)
 	return rc;
 }
 
+/* Between the look at whose it is, and reading from it, somebody may put another in its place. */
+static void a_journal_of_another_user_is_not_read(void **state)
+{
+	(void)state;
+	struct sc_output output;
+	struct sc_move move;
+	struct sc_error err = { 0 };
+	if (geteuid() != 0)
+		skip();
+	set_up(NOTHING);
+	assert_int_equal(in_child(move_in_child, 3), DIED);
+	assert_int_equal(chmod("run", 0777), 0);
+	assert_int_equal(sc_output_open_existing("run/cube.image", &output, NULL), 0);
+	assert_int_equal(sc_output_lock(&output, NULL), 0);
+	assert_int_equal(chown("run/cube.image", 54321, 54321), 0);
+	expect_error(sc_move_open(&output, &move, &err), -EPERM, &err, "another user");
+	assert_int_equal(chown("run/cube.image", 0, 0), 0);
+	assert_int_equal(sc_move_open(&output, &move, &err), 0);
+	sc_move_close(&move);
+	sc_output_abandon(&output);
+	sc_output_close(&output);
+}
+
 static void a_part_at_both_places_or_at_neither_stops_it(void **state)
 {
 	(void)state;
@@ -482,6 +505,7 @@ int main(void)
 		cmocka_unit_test(an_undo_puts_back_what_was_replaced_in_two_steps),
 		cmocka_unit_test(what_cannot_be_moved_is_found_before),
 		cmocka_unit_test(another_file_system_is_refused),
+		cmocka_unit_test(a_journal_of_another_user_is_not_read),
 		cmocka_unit_test(a_part_at_both_places_or_at_neither_stops_it),
 		cmocka_unit_test(strangers_inside_stop_an_undo),
 		cmocka_unit_test(an_image_without_a_journal_is_taken_apart_beside_it),

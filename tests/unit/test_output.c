@@ -1,5 +1,7 @@
 #include "testdata.h"
 
+#include <stdarg.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "output.h"
@@ -490,6 +492,57 @@ static void links_are_not_followed(void **state)
 
 #define output_test(function) cmocka_unit_test_setup_teardown(function, make_top, remove_top)
 
+/* Called when the work directory is opened, before it is: what others may do between a look at its name and that. */
+static void (*before_opening)(void);
+
+/* In place of the C library's. */
+int openat(int dirfd, const char *path, int flags, ...)
+{
+	va_list more;
+	va_start(more, flags);
+	mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
+	va_end(more);
+	void (*call)(void) = strcmp(path, WORK) == 0 ? before_opening : NULL;
+	if (call) {
+		before_opening = NULL;
+		call();
+	}
+	return (int)syscall(SYS_openat, dirfd, path, flags, mode);
+}
+
+static void exchange_work_directory(void)
+{
+	assert_int_equal(rename(WORK, "away"), 0);
+	assert_int_equal(rename("theirs", WORK), 0);
+}
+
+/* Where everybody may rename, whose it is must be asked of what is open. */
+static void a_work_directory_that_is_exchanged_is_not_taken(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(".", 0777), 0);
+	for (int is_there_before = 0; is_there_before < 2; is_there_before++) {
+		struct sc_output output;
+		struct sc_error err = { 0 };
+		assert_int_equal(mkdir("theirs", 0777), 0);
+		put_file("theirs/removal", "lies");
+		assert_int_equal(chown("theirs", 54321, 54321), 0);
+		if (is_there_before)
+			assert_int_equal(mkdir(WORK, 0777), 0);
+		assert_int_equal(sc_output_open("cube.image", false, &output, NULL), 0);
+		before_opening = exchange_work_directory;
+		assert_int_equal(sc_output_lock(&output, &err), -EPERM);
+		assert_null(before_opening);
+		assert_non_null(strstr(err.text, "another user"));
+		give_up(&output);
+		assert_true(is_there(WORK "/removal"));
+		assert_int_equal(sc_io_remove_tree(AT_FDCWD, WORK), 0);
+		assert_int_equal(sc_io_remove_tree(AT_FDCWD, "away"), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -509,6 +562,7 @@ int main(void)
 		output_test(every_state_is_repaired),
 		output_test(a_third_image_is_no_reason_to_lose_the_old_one),
 		output_test(links_are_not_followed),
+		output_test(a_work_directory_that_is_exchanged_is_not_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
