@@ -148,25 +148,6 @@ void sc_io_hold_standard(void)
 		close(fd);
 }
 
-static int remove_entries(DIR *dir)
-{
-	const char *name;
-	int rc;
-	while ((rc = sc_io_next_entry(dir, &name)) > 0) {
-		if (unlinkat(dirfd(dir), name, 0) == 0 || errno == ENOENT)
-			continue;
-		rc = -errno;
-		/* POSIX has EPERM for a directory; of a file it is the reason. */
-		if (rc == -EISDIR || rc == -EPERM) {
-			int tree_rc = sc_io_remove_tree(dirfd(dir), name);
-			rc = tree_rc == -ENOTDIR ? rc : tree_rc;
-		}
-		if (rc < 0)
-			return rc;
-	}
-	return rc;
-}
-
 char *sc_io_directory_of(const char *path, const char **ret_name)
 {
 	const char *slash = strrchr(path, '/');
@@ -216,17 +197,84 @@ int sc_io_exists(int dirfd, const char *name)
 	return errno == ENOENT ? 0 : -errno;
 }
 
-int sc_io_remove_tree(int dirfd, const char *path)
+/* ---- removing ---- */
+
+/* Also one of the same file system; of that, kernels before 5.8 do not tell. */
+static bool is_mounted(int fd)
+{
+	struct statx here, above;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &here) < 0)
+		return false;
+	if (here.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
+		return here.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+	return statx(fd, "..", AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &above) == 0 &&
+	       (here.stx_dev_major != above.stx_dev_major || here.stx_dev_minor != above.stx_dev_minor);
+}
+
+/* Where that fails, removing will say so. */
+static void let_owner_write(int fd)
+{
+	struct stat st;
+	if (fstat(fd, &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU)
+		fchmod(fd, (st.st_mode & 07777) | S_IRWXU);
+}
+
+static int open_tree(int dirfd_, const char *path, bool is_own, DIR **ret_dir)
+{
+	int rc = sc_io_open_directory(dirfd_, path, O_NOFOLLOW, ret_dir);
+	if (rc == -EACCES && is_own && fchmodat(dirfd_, path, S_IRWXU, AT_SYMLINK_NOFOLLOW) == 0)
+		rc = sc_io_open_directory(dirfd_, path, O_NOFOLLOW, ret_dir);
+	if (rc < 0)
+		return rc;
+	if (is_mounted(dirfd(*ret_dir)))
+		return -EBUSY;
+	if (is_own)
+		let_owner_write(dirfd(*ret_dir));
+	return 0;
+}
+
+static int remove_tree(int dirfd, const char *path, bool is_own);
+
+static int remove_entries(DIR *dir, bool is_own)
+{
+	const char *name;
+	int rc;
+	while ((rc = sc_io_next_entry(dir, &name)) > 0) {
+		if (unlinkat(dirfd(dir), name, 0) == 0 || errno == ENOENT)
+			continue;
+		rc = -errno;
+		/* POSIX has EPERM for a directory; of a file it is the reason. */
+		if (rc == -EISDIR || rc == -EPERM) {
+			int tree_rc = remove_tree(dirfd(dir), name, is_own);
+			rc = tree_rc == -ENOTDIR ? rc : tree_rc;
+		}
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}
+
+static int remove_tree(int dirfd, const char *path, bool is_own)
 {
 	sc_autoclosedir DIR *dir = NULL;
-	int rc = sc_io_open_directory(dirfd, path, O_NOFOLLOW, &dir);
+	int rc = open_tree(dirfd, path, is_own, &dir);
 	if (rc == -ENOENT)
 		return 0;
 	if ((rc == -ENOTDIR || rc == -ELOOP) && unlinkat(dirfd, path, 0) == 0)
 		return 0;
 	if (rc == 0)
-		rc = remove_entries(dir);
+		rc = remove_entries(dir, is_own);
 	if (rc == 0 && unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		rc = -errno;
 	return rc;
+}
+
+int sc_io_remove_tree(int dirfd, const char *path)
+{
+	return remove_tree(dirfd, path, false);
+}
+
+int sc_io_remove_own_tree(int dirfd, const char *path)
+{
+	return remove_tree(dirfd, path, true);
 }

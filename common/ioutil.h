@@ -84,7 +84,13 @@ void sc_io_names_clear(struct sc_io_names *names);
 /* Whether there is an entry of that name, whatever it is: 1, 0, or -errno where that cannot be told. */
 int sc_io_exists(int dirfd, const char *name);
 
-/* Removes a directory and all in it, without following symbolic links. -ENOENT is no error. */
+/*
+ * Removes a directory and all in it, without following symbolic links. -ENOENT is no error. -EBUSY: something is mounted in it; of
+ * that nothing is removed.
+ */
 int sc_io_remove_tree(int dirfd, const char *path);
+
+/* The same for what this program has made: that its modes do not let its owner do so is no hindrance. */
+int sc_io_remove_own_tree(int dirfd, const char *path);
 
 #endif
