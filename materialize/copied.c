@@ -76,7 +76,7 @@ int sc_copied_open(int work_fd, const char *label, struct sc_copied *ret_copied,
 		return 0;
 	}
 	sc_copied_close(&copied);
-	int rc = sc_io_remove_tree(work_fd, SC_COPIED_DIRECTORY);
+	int rc = sc_io_remove_own_tree(work_fd, SC_COPIED_DIRECTORY);
 	if (rc == 0 && mkdirat(work_fd, SC_COPIED_DIRECTORY, 0777) < 0)
 		rc = -errno;
 	if (rc == 0)

@@ -277,7 +277,7 @@ static int empty_work_directory(const struct sc_output *output)
 	static const char *const names[] = { SC_REPLACE_OLD, SC_REPLACE_IMAGE, SC_REPLACE_JOURNAL,
 					     SC_OUTPUT_REMOVAL ".part", SC_COPIED_DIRECTORY };
 	for (size_t i = 0; i < SC_COUNT_OF(names) - output->keeps_copied; i++) {
-		int rc = sc_io_remove_tree(output->work_fd, names[i]);
+		int rc = sc_io_remove_own_tree(output->work_fd, names[i]);
 		if (rc < 0)
 			return rc;
 	}
@@ -368,7 +368,7 @@ int sc_output_publish(struct sc_output *output, struct sc_error *err)
 	struct sc_replace replace = replace_of(output);
 	/* What was copied is in the image now, and must not be written to any more. */
 	output->keeps_copied = false;
-	int rc = sc_io_remove_tree(output->work_fd, SC_COPIED_DIRECTORY);
+	int rc = sc_io_remove_own_tree(output->work_fd, SC_COPIED_DIRECTORY);
 	if (rc < 0)
 		return sc_error_errno(err, rc, "%s: cannot empty its work directory", output->path);
 	return sc_replace_commit(&replace, output->overwrite, err);

@@ -13,6 +13,7 @@ import families
 import judge
 import programs
 import synth
+import users
 import virtual
 
 VIRTUAL = ["nomovevirtual", "copyvirtual", "movevirtual"]
@@ -210,6 +211,30 @@ def test_what_is_no_file_is_not_copied(source, what):
     done = make("c", source + "/cube", status=1)
     programs.assert_message(done.stderr, ["cube.subcube.1.image/odd"])
     assert not os.path.exists(source + "/cube.image") and virtual.inside(source + "/cube.psf")
+
+
+@pytest.mark.skipif(users.missing() is not None, reason=str(users.missing()))
+def test_copies_of_what_may_only_be_read_are_cleared(source):
+    """Whoever is not root may not remove what is in a directory of mode 0555, as the copy of such a one is."""
+    names = virtual.loose(source)
+    os.mkfifo("%s/%s/odd" % (source, names[-1]))
+    for base, directories, files in os.walk(source):
+        for name in [base, *(os.path.join(base, n) for n in files)]:
+            os.chown(name, *users.IDS["alice"][:2])
+        if base != source:
+            os.chmod(base, 0o555)
+    with users.Users() as others:
+        os.rename(source, others.path("run"))
+        before = families.manifest(others.path("run"))
+        command = [others.path("build/materialize/subcube-materialize"), "--settle=0", "--no-cache", "-q", "-j1", "-m", "c",
+                   "-e", ".image", others.path("run/cube")]
+        done = others.run(command, user="alice")
+        assert done.returncode == 1 and names[-1] + "/odd" in done.stderr, done.stderr
+        assert families.manifest(others.path("run")) == before
+        os.remove(others.path("run", names[-1], "odd"))
+        done = others.run(command, user="alice")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert sorted(os.listdir(others.path("run"))) == sorted([*(n for n in before if "/" not in n), "cube.image"])
 
 
 # ---- moving ----
