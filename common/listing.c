@@ -68,14 +68,12 @@ static int summarize(const struct sc_listing_request *request, const struct sc_s
 	return work.failure;
 }
 
-/* The options of a mount, but for what the user chose. */
+/* As a mount has it, so that both use what the other kept. */
 static struct sc_view_options view_options(const struct sc_listing_request *request)
 {
 	struct sc_view_options view = request->view;
 	view.tiling.mode = SC_TILING_KEEP;
 	view.keep_miscinfo = false;
-	if (view.missing == SC_MISSING_ERROR)
-		view.missing = SC_MISSING_BLANK;
 	view.cache = request->no_cache ? NULL : sc_viewcache_open(request->cache_dir);
 	return view;
 }

@@ -46,8 +46,8 @@ struct sc_listing_request {
 
 /*
  * Summarizes what is in a source, several families at a time. Views are those that a mount shows, so that both have
- * use of what the other left in the cache: with the parts' tiles, and blank where a part is missing and `view` would
- * have it an error. -ENOENT: there is nothing to list. The caller calls sc_listing_clear.
+ * use of what the other left in the cache: with the parts' tiles. -ENOENT: there is nothing to list. The caller calls
+ * sc_listing_clear.
  */
 int sc_listing_make(const struct sc_listing_request *request, struct sc_listing *ret_listing, struct sc_error *err);
 void sc_listing_clear(struct sc_listing *listing);

@@ -10,17 +10,23 @@
 #include "tablefile.h"
 #include "warnings.h"
 
-static uint64_t count_missing(const struct sc_product *product, const struct sc_view_options *options)
+static void count_parts(const struct sc_product *product, const struct sc_view_options *options,
+			struct sc_summary *summary)
 {
 	uint64_t first = product->first_number, last = product->last_number, present = 0;
+	summary->nparts = product->nparts;
 	if (product->kind != SC_PRODUCT_PARTS || product->listed)
-		return 0;
+		return;
 	if (options->nparts > 0)
 		last = first + options->nparts - 1;
-	/* CASA's own numbers begin at 1; one below is not of those that there should be. */
-	for (size_t i = 0; i < product->nparts; i++)
+	summary->nparts = 0;
+	for (size_t i = 0; i < product->nparts; i++) {
+		/* Those above are left out. */
+		summary->nparts += product->parts[i].number <= last;
+		/* CASA's own numbers begin at 1; one below is not of those that there should be. */
 		present += product->parts[i].number >= first && product->parts[i].number <= last;
-	return last + 1 - first - present;
+	}
+	summary->nmissing = last + 1 - first - present;
 }
 
 static void take_frequencies(struct sc_summary *summary, const struct sc_record *coords)
@@ -142,11 +148,10 @@ int sc_summary_make(const struct sc_source *source, const struct sc_product *pro
 {
 	struct sc_error err = { 0 };
 	struct sc_summary summary = { .kind = product->kind,
-				      .nparts = product->nparts,
-				      .nmissing = count_missing(product, options),
 				      .base = strdup(product->base),
 				      .ext = strdup(product->ext) };
 	int rc = summary.base && summary.ext ? 0 : -ENOMEM;
+	count_parts(product, options, &summary);
 	if (rc == 0)
 		rc = product->kind == SC_PRODUCT_PAGED ? summarize_image(&summary, source, &err)
 						       : summarize_view(&summary, source, product, options, &err);

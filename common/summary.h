@@ -12,7 +12,7 @@
 struct sc_summary {
 	char *base, *ext; /* "cube", ".image" */
 	enum sc_product_kind kind;
-	size_t nparts;      /* that are there; 0 of a finished image */
+	size_t nparts;      /* that are there and not left out; 0 of a finished image */
 	uint64_t nmissing;  /* parts */
 	int ndim;           /* 0: nothing is known from here on, `problem` says why */
 	int64_t shape[SC_MAXDIM];

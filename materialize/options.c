@@ -144,7 +144,7 @@ static const struct argp_option option_list[] = {
 /* While the command line is read. */
 struct parsing {
 	struct sc_options options;
-	bool is_list, is_auto, has_tiling, has_pattern;
+	bool is_list, is_auto, has_tiling, has_pattern, has_missing;
 	const struct sc_config_entry *entry; /* of the configuration file, while it is taken */
 };
 
@@ -195,6 +195,7 @@ static error_t set_view_option(int key, const char *argument, struct argp_state 
 		if (sc_viewoptions_set(&options->view, option_list[i].name, argument, &err) < 0)
 			reject(state, "%s", err.text);
 		note_given(parsing, option_list[i].name);
+		parsing->has_missing = parsing->has_missing || strcmp(option_list[i].name, "missing") == 0;
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -307,6 +308,9 @@ static void check_options(struct parsing *parsing, struct argp_state *state)
 		options->listed = NULL;
 		options->nlisted = 0;
 	}
+	/* As a mount would show it. */
+	if (options->action == SC_ACTION_LIST && !parsing->has_missing)
+		options->view.missing = SC_MISSING_BLANK;
 	options->verify = options->verify || options->overwrite || options->remove_parts;
 	options->view.keep_miscinfo = options->mode != SC_MODE_PAGED;
 }

@@ -99,6 +99,27 @@ def test_missing_parts_are_counted(small, program):
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
+def test_missing_parts_are_a_problem_where_that_is_asked_for(small, program, tmp_path):
+    source, _ = small
+    programs.run(["rm", "-r", source + "/cube.subcube.1.image"])
+    found = as_json(program, "--missing=error", source, status=1)
+    assert "cube.subcube.1.image is missing" in found["cube.image"]["problem"] and found["cube.psf"]["problem"] is None
+    (tmp_path / "set" / "subcubefs").mkdir(parents=True)
+    (tmp_path / "set/subcubefs/config").write_text("missing = error\n")
+    env = {"XDG_CONFIG_HOME": str(tmp_path / "set")}
+    assert "is missing" in as_json(program, source, status=1, env=dict(os.environ, **env))["cube.image"]["problem"]
+    assert as_json(program, "--missing=blank", source, env=dict(os.environ, **env))["cube.image"]["channels"] == 6
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_is_left_out_is_not_counted(small, program):
+    found = as_json(program, "--nparts=1", small[0])
+    for ext in (".image", ".psf"):
+        row = found["cube" + ext]
+        assert (row["parts"], row["missing"], row["channels"]) == (1, 0, 2), row
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_one_family_of_several_and_one_extension(small, program):
     source, parts = small
     synth.build(source, parts, base="other")
