@@ -38,6 +38,15 @@ void sc_events_progress(const char *phase, double seconds, double rate, const st
 /* It was made, or has failed. */
 void sc_events_image(const struct sc_image *image);
 
+/*
+ * The summary of a run that a signal ends before there is an image, from its handler. Nothing where
+ * nobody reads.
+ */
+void sc_events_stopped(int status);
+
+/* The time from which sc_events_stopped counts. */
+void sc_events_begin(void);
+
 void sc_events_summary(const struct sc_image *images, size_t nimages, int status, double seconds);
 
 #endif

@@ -480,6 +480,8 @@ static int find_input(struct run *run)
 static int attempt(const struct sc_options *options)
 {
 	struct run run = { .options = options, .input.source.dirfd = -1 };
+	sc_events_begin();
+	sc_signals_set_last_words(options->json && !options->dry_run ? sc_events_stopped : NULL);
 	sc_signals_exit_at_once();
 	sc_progress_start(&run.progress, options->progress, options->quiet, options->json);
 	int status = find_input(&run);
@@ -492,6 +494,8 @@ static int attempt(const struct sc_options *options)
 	if (status == SC_STATUS_DONE)
 		status = options->dry_run ? (int)sc_dryrun_tell(options, run.images, run.nimages) : write_images(&run);
 	bool is_over = !options->dry_run && !(status == SC_STATUS_BUSY && options->wait);
+	/* One summary, and whole. */
+	sc_signals_block();
 	if (options->json && is_over)
 		sc_events_summary(run.images, run.nimages, status, sc_progress_seconds(&run.progress));
 	for (size_t i = 0; i < run.nimages; i++)

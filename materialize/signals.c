@@ -27,8 +27,17 @@ static sigset_t waited_for(void)
 	return set;
 }
 
+static void (*last_words)(int status);
+
+void sc_signals_set_last_words(void (*tell)(int status))
+{
+	last_words = tell;
+}
+
 static void exit_with_signal(int number)
 {
+	if (last_words)
+		last_words(128 + number);
 	_exit(128 + number);
 }
 

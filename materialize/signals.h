@@ -11,6 +11,11 @@
 /* Before anything is written, also after sc_signals_block: a signal that asks to stop ends the process with status 128 + signal. */
 void sc_signals_exit_at_once(void);
 
+/*
+ * What is called then, with the status: from a signal handler, so it may do little. NULL, as at first: nothing.
+ */
+void sc_signals_set_last_words(void (*tell)(int status));
+
 /* From now on they wait, as does SIGCHLD; SIGPIPE is ignored. */
 void sc_signals_block(void);
 

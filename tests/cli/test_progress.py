@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 
 import pytest
 
@@ -145,6 +146,67 @@ def test_json_when_nothing_is_done(small, status):
     told = events(done)
     assert [e["event"] for e in told] == ["summary"]
     assert told[0]["status"] == status and told[0]["succeeded"] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_json_of_a_run_that_is_stopped_before_it_begins(small, number):
+    source, _ = small
+    os.utime(source + "/cube.subcube.1.psf/table.dat")
+    process = subprocess.Popen([programs.MATERIALIZE, "--json", "--settle=100", source + "/cube"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    assert "waiting" in process.stderr.readline()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number and err == ""
+    [summary] = [json.loads(line) for line in out.splitlines()]
+    seconds = summary.pop("seconds")
+    assert summary == {"event": "summary", "status": 128 + number, "succeeded": 0, "failed": 0, "bytes": 0, "images": []}
+    assert 0 <= seconds < 60
+
+
+@pytest.mark.parametrize("ends", ["closed", "full"])
+def test_whoever_does_not_read_does_not_keep_it_from_being_stopped(small, ends):
+    source, _ = small
+    os.utime(source + "/cube.subcube.1.psf/table.dat")
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    while ends == "full":
+        try:
+            os.write(writer, b"x" * 4096)
+        except BlockingIOError:
+            break
+    os.set_blocking(writer, True)
+    process = subprocess.Popen([programs.MATERIALIZE, "--json", "--settle=100", source + "/cube"], stdout=writer,
+                               stderr=subprocess.PIPE, text=True)
+    assert "waiting" in process.stderr.readline()
+    if ends == "closed":
+        os.close(reader)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    process.stderr.close()
+    os.close(writer)
+    if ends == "full":
+        os.close(reader)
+
+
+def test_a_plan_that_is_stopped_is_no_run(small):
+    """Its JSON is one document, or none."""
+    source, _ = small
+    command = ["strace", "-f", "-o", "/dev/null", "-e", "trace=statx,newfstatat", "-e",
+               "inject=statx,newfstatat:delay_enter=100000", programs.MATERIALIZE, "--dry-run", "--json", "--no-cache", source + "/cube"]
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=programs.traced_environment())
+    except FileNotFoundError:
+        pytest.skip("strace is not installed")
+    time.sleep(1)
+    children = [int(p) for p in open("/proc/%d/task/%d/children" % (process.pid, process.pid)).read().split()]
+    if not children:
+        process.communicate(timeout=60)
+        pytest.skip("strace cannot trace here")
+    os.kill(children[0], signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (128 + signal.SIGTERM, ""), err
 
 
 def test_json_of_a_run_that_is_stopped(small):
