@@ -18,13 +18,23 @@ static int64_t nanoseconds(const struct timespec *time)
 	return ns;
 }
 
-int sc_file_id_ask(int fd, bool ask, struct sc_file_id *ret_id)
+static int look(int dirfd, const char *path, int flags, struct sc_file_id *ret_id)
 {
 	struct statx stx;
-	if (statx(fd, "", AT_EMPTY_PATH | (ask ? AT_STATX_FORCE_SYNC : 0), STATX_BASIC_STATS, &stx) < 0)
+	if (statx(dirfd, path, flags, STATX_BASIC_STATS, &stx) < 0)
 		return -errno;
 	*ret_id = sc_file_id_of_statx(&stx);
 	return 0;
+}
+
+int sc_file_id_ask(int fd, bool ask, struct sc_file_id *ret_id)
+{
+	return look(fd, "", AT_EMPTY_PATH | (ask ? AT_STATX_FORCE_SYNC : 0), ret_id);
+}
+
+int sc_file_id_ask_at(int dirfd, const char *path, int flags, struct sc_file_id *ret_id)
+{
+	return look(dirfd, path, flags | AT_STATX_FORCE_SYNC, ret_id);
 }
 
 struct sc_file_id sc_file_id_of_statx(const struct statx *stx)
@@ -102,18 +112,18 @@ static int add_below(struct sc_identity *identity, int dirfd_, const char *path,
 	if (rc == 0)
 		rc = sc_io_names_add(&names, dir);
 	for (size_t i = 0; rc == 0 && i < names.count; i++) {
-		struct stat st;
+		struct statx stx;
 		if (strcmp(names.items[i], without) == 0)
 			continue;
-		if (fstatat(dirfd(dir), names.items[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (statx(dirfd(dir), names.items[i], AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &stx) < 0)
 			return -errno;
-		struct sc_file_id id = sc_file_id_of(&st);
-		if (S_ISDIR(st.st_mode))
-			id = (struct sc_file_id){ .inode = st.st_ino, .size_bytes = st.st_mode, .mtime_ns = st.st_uid,
-						  .ctime_ns = st.st_gid };
+		struct sc_file_id id = sc_file_id_of_statx(&stx);
+		if (S_ISDIR(stx.stx_mode))
+			id = (struct sc_file_id){ .inode = stx.stx_ino, .size_bytes = stx.stx_mode,
+						  .mtime_ns = stx.stx_uid, .ctime_ns = stx.stx_gid };
 		sc_identity_add_name(identity, names.items[i]);
 		sc_identity_add(identity, &id);
-		if (S_ISDIR(st.st_mode))
+		if (S_ISDIR(stx.stx_mode))
 			rc = add_below(identity, dirfd(dir), names.items[i], without, depth + 1);
 	}
 	return rc;

@@ -31,6 +31,9 @@ struct sc_file_id sc_file_id_of_statx(const struct statx *stx);
 /* What an open file is now; `ask`: its server's word, not what a network file system remembers. 0 or -errno. */
 int sc_file_id_ask(int fd, bool ask, struct sc_file_id *ret_id);
 
+/* What a path names, as its server says; `flags` as of fstatat. 0 or -errno. */
+int sc_file_id_ask_at(int dirfd, const char *path, int flags, struct sc_file_id *ret_id);
+
 bool sc_file_id_equal(const struct sc_file_id *a, const struct sc_file_id *b);
 
 /* Starts as { 0 }. */
@@ -45,7 +48,7 @@ void sc_identity_add_name(struct sc_identity *identity, const char *name);
 
 /*
  * Adds all that lies below a directory, in order of the names, but for files called `without`. Of a directory counts which one
- * it is and who may use it, not its times, which change with such a file. Links are not followed. 0 or -errno.
+ * it is and who may use it, not its times, which change with such a file. Links are not followed, servers are asked. 0 or -errno.
  */
 int sc_identity_add_tree(struct sc_identity *identity, int dirfd, const char *path, const char *without);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "identity.h"
 #include "ioutil.h"
 #include "readback.h"
 
@@ -152,14 +153,17 @@ static int copy_all(const struct entry *entry, int from_fd, int to_fd, uint64_t 
 
 static int copy_bytes(const struct entry *entry, int from_fd, int to_fd, const struct stat *st)
 {
+	const struct sc_file_id before = sc_file_id_of(st);
+	struct sc_file_id now;
 	int rc = copy_all(entry, from_fd, to_fd, (uint64_t)st->st_size);
-	struct stat now;
-	if (rc == 0 && fstat(from_fd, &now) < 0)
-		rc = fail(entry, -errno, "cannot stat");
-	if (rc == 0 && (now.st_size != st->st_size || now.st_mtim.tv_sec != st->st_mtim.tv_sec ||
-			now.st_mtim.tv_nsec != st->st_mtim.tv_nsec))
-		rc = sc_error_set(entry->err, -ESTALE, "%s changed while it was copied", entry->label);
-	return rc;
+	if (rc < 0)
+		return rc;
+	rc = sc_file_id_ask(from_fd, true, &now);
+	if (rc < 0)
+		return fail(entry, rc, "cannot stat");
+	if (!sc_file_id_equal(&now, &before))
+		return sc_error_set(entry->err, -ESTALE, "%s changed while it was copied", entry->label);
+	return 0;
 }
 
 static int copy_file(const struct entry *entry, int from_fd, const struct stat *st, int to_dirfd, const char *to)

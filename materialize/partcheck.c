@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 int sc_partcheck_one(const struct sc_view *view, size_t i, struct sc_error *err)
 {
@@ -18,10 +17,10 @@ int sc_partcheck_one(const struct sc_view *view, size_t i, struct sc_error *err)
 		const char *file = layout->storages[layout->slabs[i].storage].file;
 		if (snprintf(path, sizeof(path), "%s%s%s", part->name, *file ? "/" : "", file) >= (int)sizeof(path))
 			return sc_error_errno(err, -ENAMETOOLONG, "%s", part->name);
-		struct stat st;
-		if (fstatat(view->source->dirfd, path, &st, 0) < 0)
-			return sc_error_errno(err, -errno, "%s", path);
-		struct sc_file_id id = sc_file_id_of(&st);
+		struct sc_file_id id;
+		int rc = sc_file_id_ask_at(view->source->dirfd, path, 0, &id);
+		if (rc < 0)
+			return sc_error_errno(err, rc, "%s", path);
 		if (!sc_file_id_equal(&id, view->nodes[node].is_mask ? &part->mask_id : &part->pixels_id))
 			return sc_error_set(err, -ESTALE, "%s changed while it was read", part->name);
 	}

@@ -31,11 +31,10 @@ static int identify(int dirfd, const char *path, char ret_text[IDENTITY_DIGITS +
 	struct stat st;
 	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	const struct sc_file_id id = sc_file_id_of(&st);
-	int rc = 0;
-	if (S_ISDIR(st.st_mode))
-		rc = sc_identity_add_tree(&identity, dirfd, path, "table.lock");
-	else
+	struct sc_file_id id;
+	int rc = S_ISDIR(st.st_mode) ? sc_identity_add_tree(&identity, dirfd, path, "table.lock")
+				     : sc_file_id_ask_at(dirfd, path, AT_SYMLINK_NOFOLLOW, &id);
+	if (rc == 0 && !S_ISDIR(st.st_mode))
 		sc_identity_add(&identity, &id);
 	snprintf(ret_text, IDENTITY_DIGITS + 1, "%016" PRIx64 "%016" PRIx64, identity.hash[0], identity.hash[1]);
 	return rc;

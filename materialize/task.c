@@ -222,10 +222,10 @@ static int copy_between(struct job *job, int from_fd, const struct sc_piece *pie
 	if (rc < 0)
 		return rc;
 	/* Opened as the version the header was read from; read as that only if it still is. */
-	struct stat st;
-	if (fstat(from_fd, &st) < 0)
-		return sc_error_errno(job->err, -errno, "%s: cannot read", job->view->parts[slab].name);
-	struct sc_file_id id = sc_file_id_of(&st);
+	struct sc_file_id id;
+	rc = sc_file_id_ask(from_fd, true, &id);
+	if (rc < 0)
+		return sc_error_errno(job->err, rc, "%s: cannot read", job->view->parts[slab].name);
 	return sc_file_id_equal(&id, slab_id(job, slab)) ? 0 : stale(job, slab);
 }
 

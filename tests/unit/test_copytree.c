@@ -1,6 +1,7 @@
 #include "testdata.h"
 
 #include "copytree.h"
+#include "remembering.h"
 
 static char top[64];
 static uint8_t buffer[1000];
@@ -152,6 +153,40 @@ static void what_is_no_file_is_refused(void **state)
 	assert_non_null(strstr(err.text, "part/mask0/fifo"));
 }
 
+/* The same size and time of modification are soon made; the change time tells. */
+static int change_a_file(void *context, uint64_t bytes)
+{
+	struct stat st;
+	(void)bytes;
+	if (++*(unsigned *)context > 1)
+		return 0;
+	assert_int_equal(stat("part/table.dat", &st), 0);
+	const struct timespec times[2] = { st.st_atim, st.st_mtim };
+	usleep(20000);
+	put_file("part/table.dat", (size_t)st.st_size);
+	assert_int_equal(utimensat(AT_FDCWD, "part/table.dat", times, 0), 0);
+	return 0;
+}
+
+static void what_changes_while_it_is_copied_is_an_error(void **state)
+{
+	(void)state;
+	/* As the file's own system tells it, and as NFS remembers it. */
+	for (int is_remembered = 0; is_remembered < 2; is_remembered++) {
+		struct sc_error err = { 0 };
+		unsigned count = 0;
+		struct sc_copytree copy = { buffer, sizeof(buffer), change_a_file, &count, &cloner };
+		assert_int_equal(sc_io_remove_tree(AT_FDCWD, "part"), 0);
+		assert_int_equal(mkdir("part", 0755), 0);
+		put_file("part/table.dat", 12345);
+		remember(is_remembered ? "part/table.dat" : NULL);
+		assert_int_equal(sc_copytree_copy(&copy, AT_FDCWD, "part", AT_FDCWD, "copy", &err), -ESTALE);
+		assert_non_null(strstr(err.text, "part/table.dat changed"));
+		assert_int_equal(sc_io_remove_tree(AT_FDCWD, "copy"), 0);
+		remember(NULL);
+	}
+}
+
 static void it_stops_when_told_to(void **state)
 {
 	(void)state;
@@ -167,6 +202,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_copy_is_the_same, make_top, remove_top),
 		cmocka_unit_test_setup_teardown(every_difference_is_found, make_top, remove_top),
 		cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, make_top, remove_top),
+		cmocka_unit_test_setup_teardown(what_changes_while_it_is_copied_is_an_error, make_top, remove_top),
 		cmocka_unit_test_setup_teardown(it_stops_when_told_to, make_top, remove_top),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

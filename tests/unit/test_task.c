@@ -1,6 +1,7 @@
 #include "testdata.h"
 
 #include "partcheck.h"
+#include "remembering.h"
 #include "task.h"
 #include "slabs.h"
 
@@ -283,6 +284,29 @@ static void trouble_is_told_and_named(void **state)
 	close(source.dirfd);
 }
 
+/* On NFS, a change is seen at once only by who asks the server. */
+static void the_server_is_asked_whether_a_part_changed(void **state)
+{
+	(void)state;
+	open_source();
+	for (size_t i = 0; i < 2; i++) {
+		const struct timespec later[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = 1 } };
+		struct sc_view *view = make_view(&cases[i]);
+		struct sc_error err = { 0 };
+		int fd = open("out", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		remember("part.1/array");
+		assert_int_equal(run_at_once(view, fd, false, &err), 0);
+		assert_int_equal(utimensat(AT_FDCWD, "part.1/array", later, 0), 0);
+		assert_int_equal(run_at_once(view, fd, false, &err), -ESTALE);
+		assert_non_null(strstr(err.text, "part.1"));
+		assert_int_equal(sc_partcheck_all(view, &err), -ESTALE);
+		remember(NULL);
+		close(fd);
+		free_view(view);
+	}
+	close(source.dirfd);
+}
+
 static void flip(int fd, uint64_t offset)
 {
 	uint8_t byte;
@@ -323,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(tasks_write_what_is_read, make_top, remove_top),
 		cmocka_unit_test_setup_teardown(trouble_is_told_and_named, make_top, remove_top),
+		cmocka_unit_test_setup_teardown(the_server_is_asked_whether_a_part_changed, make_top, remove_top),
 		cmocka_unit_test_setup_teardown(what_is_read_back_is_compared_in_full, make_top, remove_top),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
