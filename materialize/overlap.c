@@ -42,11 +42,13 @@ static int add(struct places *places, const struct stat *st, bool is_output, con
 	return 0;
 }
 
-/* The directory above `*fd`, which is closed for it. 1: there is none; or -errno. */
+/* The directory above `*fd`, which is closed for it. 1: there is none, or none that this user may get to; or -errno. */
 static int go_up(int *fd, struct stat *st)
 {
 	struct stat above;
 	sc_autoclose int parent_fd = openat(*fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (parent_fd < 0 && errno == EACCES)
+		return 1;
 	if (parent_fd < 0 || fstat(parent_fd, &above) < 0)
 		return -errno;
 	if (above.st_ino == st->st_ino && above.st_dev == st->st_dev)

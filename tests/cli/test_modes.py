@@ -237,6 +237,21 @@ def test_copies_of_what_may_only_be_read_are_cleared(source):
         assert sorted(os.listdir(others.path("run"))) == sorted([*(n for n in before if "/" not in n), "cube.image"])
 
 
+@pytest.mark.skipif(users.missing() is not None, reason=str(users.missing()))
+def test_a_directory_above_that_may_not_be_entered_is_no_hindrance(source):
+    """A program that was started below it may work there."""
+    for base, directories, files in os.walk(source):
+        for name in [base, *(os.path.join(base, n) for n in files)]:
+            os.chown(name, *users.IDS["alice"][:2])
+    with users.Users() as others:
+        closed = others.make("closed", mode=0o700)
+        os.rename(source, closed + "/run")
+        done = others.run(["sh", "-ec", 'cd "$1"; shift; exec "$@"', "sh", closed + "/run", *users.drop_to("alice"),
+                           others.path("build/materialize/subcube-materialize"), "--settle=0", "--no-cache", "-q", "cube"])
+        assert (done.returncode, done.stderr) == (0, "")
+        assert os.path.isdir(closed + "/run/cube.image")
+
+
 # ---- moving ----
 
 def test_moved_and_undone_is_as_it_was(source):
