@@ -55,11 +55,20 @@ void sc_followed_free(struct sc_followed *image)
 	free(image);
 }
 
+bool sc_followed_outlives(const struct sc_copied *copied, struct sc_error *err)
+{
+	struct sc_error reason = *err;
+	if (err->code != -EOWNERDEAD || !copied || sc_copied_is_empty(copied))
+		return false;
+	sc_error_set(err, reason.code, "%.900s; what was copied is kept, and the same command goes on with it", reason.text);
+	return true;
+}
+
 void sc_followed_give_up(struct sc_followed *image)
 {
+	image->output.keeps_copied = sc_followed_outlives(&image->copied, &image->error);
 	sc_log(SC_LOG_WARNING, "%s is given up: %s", image->path, image->error.text);
 	sc_copied_close(&image->copied);
-	image->output.keeps_copied = false;
 	sc_output_discard(&image->output);
 }
 

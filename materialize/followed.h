@@ -55,8 +55,14 @@ void sc_followed_forget_view(struct sc_followed *image);
 int sc_followed_plan(struct sc_followed *image, const struct sc_options *options, unsigned output, unsigned nworkers,
 		     struct sc_plan *plan, bool *ret_is_all, struct sc_error *err);
 
-/* Removes what is copied of it; image->error says why. */
+/* Removes what is copied of it; image->error says why. What sc_followed_outlives says stays for the next run. */
 void sc_followed_give_up(struct sc_followed *image);
+
+/*
+ * Whether what was copied (NULL: nothing) outlives this failure, as it does the killing of the whole run: a copying process was
+ * killed. That is added to what `err` says.
+ */
+bool sc_followed_outlives(const struct sc_copied *copied, struct sc_error *err);
 
 /* What is copied stays where it is. */
 void sc_followed_free(struct sc_followed *image);

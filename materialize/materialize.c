@@ -9,6 +9,7 @@
 #include "dryrun.h"
 #include "events.h"
 #include "follow.h"
+#include "followed.h"
 #include "image.h"
 #include "input.h"
 #include "jobs.h"
@@ -231,6 +232,7 @@ static void image_finished(void *context, unsigned output, const struct sc_error
 	struct sc_image *image = &run->images[output];
 	if (err) {
 		image->error = *err;
+		image->output.keeps_copied = sc_followed_outlives(image->copied, &image->error);
 		sc_image_discard(image);
 		tell_end(run, image);
 		return;

@@ -133,7 +133,7 @@ static void child_ended(struct sc_pool *pool, unsigned slot, int status)
 		return;
 	struct sc_error *err = &pool->last_death;
 	if (WIFSIGNALED(status))
-		sc_error_set(err, -EIO, "a copying process was killed by signal %d (%s)", WTERMSIG(status),
+		sc_error_set(err, -EOWNERDEAD, "a copying process was killed by signal %d (%s)", WTERMSIG(status),
 			     strsignal(WTERMSIG(status)));
 	else if (shared->start_error.code)
 		*err = shared->start_error;

@@ -7,8 +7,8 @@
  * (syncs it), while the others go on with the next one. The first failure of an
  * output is kept; its remaining tasks are skipped.
  *
- * A child that dies by a signal fails the output that it was at work on, and
- * another one takes its place. When the parent dies, the kernel kills the
+ * A child that dies by a signal fails the output that it was at work on, with
+ * -EOWNERDEAD, and another one takes its place. When the parent dies, the kernel kills the
  * children. Children are never threads: they do not share a heap, a lock or a
  * crash.
  *

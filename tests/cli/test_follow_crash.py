@@ -138,6 +138,58 @@ def test_what_is_written_over_is_forgotten_before(stage):
     stage.ends_well()
 
 
+def kill_a_copier(stage, begin, is_over):
+    """A run of which one copying process, at work on the pixels, is killed, as the kernel does where memory is short."""
+    begin()
+    inode = str(os.stat(stage.ground.copied_file()).st_ino)
+    run = stage.start(0, "")
+    assert programs.wait_until(lambda: is_over(run), 60)
+    if run.process.poll() is None:
+        run.process.send_signal(signal.SIGTERM)
+    at = next(int(line[0]) for line in run.end().tape if line[1] == "write" and line[2].endswith(":" + inode))
+    stage.clear()
+    begin()
+    run = stage.start(at, "hold")
+    run.held()
+    [child] = programs.whole("/proc/%d/task/%d/children" % (run.process.pid, run.process.pid)).split()
+    os.kill(int(child), signal.SIGKILL)
+    done = run.end()
+    assert done.returncode == 1 and done.stderr.count("killed by signal 9") >= 1, done.stderr
+    assert "what was copied is kept, and the same command goes on with it" in done.stderr, done.stderr
+    assert os.path.exists(stage.ground.state()) and os.path.exists(stage.ground.copied_file()), done.stderr
+    assert not os.path.exists(stage.ground.image())
+
+
+def test_a_copying_process_is_killed_before_the_last_part(tmp_path):
+    stage = Stage(tmp_path, "keep")
+    second, away = (os.path.join(d, "cube.subcube.1.image") for d in (stage.ground.source, stage.ground.scratch))
+
+    def begin():
+        os.rename(second, away)
+        stage.first(0, "").stop()
+        os.rename(away, second)
+        begin.state = os.stat(stage.ground.state()).st_ino
+    stage.clear()
+    kill_a_copier(stage, begin, lambda run: os.stat(stage.ground.state()).st_ino != begin.state)
+    # that the first part is not copied again is seen by what was done to the copy meanwhile
+    following.spoil(stage.ground.copied_file(), at=0)
+    stage.put_third()
+    done = stage.start(0, "").end()
+    assert done.returncode == 0, done.stderr
+    spoiled = programs.tree(stage.ground.image())
+    assert [k for k in stage.right if spoiled[k] != stage.right[k]] == ["table.f0_TSM0"]
+    assert spoiled["table.f0_TSM0"][1:] == stage.right["table.f0_TSM0"][1:]
+
+
+def test_a_copying_process_is_killed_at_the_end(stage):
+    def begin():
+        stage.first(0, "").stop()
+        stage.put_third()
+    stage.clear()
+    kill_a_copier(stage, begin, lambda run: run.process.poll() is not None)
+    stage.ends_well()
+
+
 WAYS = {"kill": -9, "signal 2": 130, "full %d" % errno.ENOSPC: 1, "fail %d" % errno.EIO: 1}
 
 
