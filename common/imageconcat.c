@@ -1,22 +1,16 @@
 #include "imageconcat.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ioutil.h"
+#include "jsontext.h"
 
 /* casacore reads with a line buffer of 4096 bytes, its NUL included; a key, indentation and punctuation go off that. */
 #define LINE_BYTES_MAX 4000
-
-static void json_cleanup(json_t **value)
-{
-	json_decref(*value);
-}
-#define sc_autojson __attribute__((cleanup(json_cleanup)))
 
 static const struct {
 	enum sc_type type;

@@ -4,24 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ioutil.h"
+#include "jsontext.h"
 #include "names.h"
 
 #define MAGIC "subcubefs-move 1 "
 #define CHECKSUM_DIGITS 16
 #define HEADER_BYTES (sizeof(MAGIC) - 1 + CHECKSUM_DIGITS + 1)
 #define JOURNAL_BYTES_MAX (256u << 20)
-
-static void json_cleanup(json_t **value)
-{
-	json_decref(*value);
-}
-#define sc_autojson __attribute__((cleanup(json_cleanup)))
 
 static uint64_t checksum_of(const uint8_t *data, size_t size)
 {
