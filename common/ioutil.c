@@ -162,22 +162,34 @@ static int compare_names(const void *left, const void *right)
 	return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
+int sc_io_names_append(struct sc_io_names *names, const char *name)
+{
+	char **grown = sc_grow(names->items, names->count + 1, &names->capacity, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	names->items = grown;
+	grown[names->count] = strdup(name);
+	if (!grown[names->count])
+		return -ENOMEM;
+	names->count++;
+	return 0;
+}
+
+void sc_io_names_sort(struct sc_io_names *names)
+{
+	if (names->count > 0)
+		qsort(names->items, names->count, sizeof(*names->items), compare_names);
+}
+
 int sc_io_names_add(struct sc_io_names *names, DIR *dir)
 {
 	const char *name;
 	int rc;
 	while ((rc = sc_io_next_entry(dir, &name)) > 0) {
-		char **grown = sc_grow(names->items, names->count + 1, &names->capacity, sizeof(*grown));
-		if (!grown)
+		if (sc_io_names_append(names, name) < 0)
 			return -ENOMEM;
-		names->items = grown;
-		grown[names->count] = strdup(name);
-		if (!grown[names->count])
-			return -ENOMEM;
-		names->count++;
 	}
-	if (names->count > 0)
-		qsort(names->items, names->count, sizeof(*names->items), compare_names);
+	sc_io_names_sort(names);
 	return rc;
 }
 

@@ -70,13 +70,19 @@ void sc_io_hold_standard(void);
 /* The directory that `path` is in, "." without a slash, and the name in it. The caller frees it; NULL: out of memory. */
 char *sc_io_directory_of(const char *path, const char **ret_name);
 
-/* What is in a directory, but for "." and "..", in the order of strcmp. Starts as { 0 }. */
+/* Names, such as all that is in a directory but for "." and "..". Starts as { 0 }. */
 struct sc_io_names {
 	size_t count, capacity;
 	char **items;
 };
 
-/* Adds all that comes from `dir`. 0 or -errno; what was added by then is there. */
+/* Adds one, behind the others. 0 or -ENOMEM. */
+int sc_io_names_append(struct sc_io_names *names, const char *name);
+
+/* Puts them in the order of strcmp. */
+void sc_io_names_sort(struct sc_io_names *names);
+
+/* Adds all that comes from `dir`, and sorts. 0 or -errno; what was added by then is there. */
 int sc_io_names_add(struct sc_io_names *names, DIR *dir);
 void sc_io_names_clear(struct sc_io_names *names);
 #define sc_autoionames __attribute__((cleanup(sc_io_names_clear)))

@@ -1,12 +1,12 @@
 #include "moves.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "imageconcat.h"
+#include "ioutil.h"
 #include "log.h"
 #include "move.h"
 #include "partlock.h"
@@ -17,32 +17,6 @@
 
 /* How often one that others work on is tried again. */
 #define POLL_MS 200
-
-/* The names of images in a directory. */
-struct names {
-	size_t count;
-	char **items;
-};
-
-static void names_clear(struct names *names)
-{
-	for (size_t i = 0; i < names->count; i++)
-		free(names->items[i]);
-	free(names->items);
-	*names = (struct names){ 0 };
-}
-
-#define sc_autonames __attribute__((cleanup(names_clear)))
-
-static int add_name(struct names *names, const char *name)
-{
-	char **grown = reallocarray(names->items, names->count + 1, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	names->items = grown;
-	grown[names->count] = strdup(name);
-	return grown[names->count++] ? 0 : -ENOMEM;
-}
 
 /* BASE itself, BASE.EXT, or with --ext one of those only. */
 static bool is_asked_for(const struct sc_options *options, const char *base, const char *name)
@@ -105,35 +79,27 @@ static char *unfinished_removal(const struct sc_options *options, int dirfd, con
 	return !whose || strcmp(whose, base) == 0 || strcmp(name, base) == 0 ? sc_steal_ptr(name) : NULL;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
+/* The images in a directory that are to be worked on. */
 static int find_images(const struct sc_options *options, const char *directory, const char *base,
-		       struct names *ret_names, struct sc_error *err)
+		       struct sc_io_names *names, struct sc_error *err)
 {
-	DIR *dir = opendir(directory);
-	if (!dir)
-		return sc_error_errno(err, -errno, "%s: cannot open the directory", directory);
-	int rc = 0;
-	struct dirent *entry;
-	while (rc == 0 && (errno = 0, entry = readdir(dir))) {
-		sc_autofree char *removal = unfinished_removal(options, dirfd(dir), base, entry->d_name);
-		if (removal)
-			rc = add_name(ret_names, removal);
-		else if ((entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&
-		    is_asked_for(options, base, entry->d_name) && belongs(options, dirfd(dir), base, entry->d_name))
-			rc = add_name(ret_names, entry->d_name);
-		errno = 0;
+	sc_autoclosedir DIR *dir = NULL;
+	const char *entry;
+	int rc = sc_io_open_directory(AT_FDCWD, directory, 0, &dir);
+	if (rc < 0)
+		return sc_error_errno(err, rc, "%s: cannot open the directory", directory);
+	while ((rc = sc_io_next_entry(dir, &entry)) > 0) {
+		sc_autofree char *removal = unfinished_removal(options, dirfd(dir), base, entry);
+		const char *name = removal ? removal : entry;
+		if (!removal && !(is_asked_for(options, base, entry) && belongs(options, dirfd(dir), base, entry)))
+			continue;
+		rc = sc_io_names_append(names, name);
+		if (rc < 0)
+			break;
 	}
-	if (rc == 0)
-		rc = -errno;
-	closedir(dir);
 	if (rc < 0)
 		return sc_error_errno(err, rc, "%s: cannot read the directory", directory);
-	if (ret_names->count > 1)
-		qsort(ret_names->items, ret_names->count, sizeof(*ret_names->items), compare_names);
+	sc_io_names_sort(names);
 	return 0;
 }
 
@@ -222,7 +188,7 @@ static void tell(const struct sc_options *options, const char *path, const struc
 	*is_told = *is_told || result->busy;
 }
 
-static int work_on_all(const struct sc_options *options, const char *directory, const struct names *names,
+static int work_on_all(const struct sc_options *options, const char *directory, const struct sc_io_names *names,
 		       bool *is_told)
 {
 	size_t ndone = 0;
@@ -252,7 +218,7 @@ static int work_on_all(const struct sc_options *options, const char *directory, 
 
 static int attempt(const struct sc_options *options, bool *is_told)
 {
-	sc_autonames struct names names = { 0 };
+	sc_autoionames struct sc_io_names names = { 0 };
 	struct sc_error err = { 0 };
 	sc_autofree char *text = strdup(options->base);
 	if (!text)
