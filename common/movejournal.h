@@ -21,6 +21,7 @@
 
 #define SC_MOVEJOURNAL_FILE "subcube-move.journal"
 #define SC_MOVEJOURNAL_DONE "subcube-move.done"
+#define SC_MOVEJOURNAL_PART ".part" /* behind the name of one that is being written */
 
 struct sc_moved_part {
 	char *from; /* path */

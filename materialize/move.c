@@ -119,21 +119,24 @@ int sc_move_check(const struct sc_partlist *parts, const struct sc_output *outpu
 	return check_parts(parts->count, parts->paths, output->parent_fd, err);
 }
 
-static int write_journal(const struct sc_movejournal *journal, int image_fd, const char *label, struct sc_error *err)
+int sc_move_write_journal(const struct sc_movejournal *journal, int dirfd, const char *file, const char *label,
+			  struct sc_error *err)
 {
-	char *data;
+	sc_autofree char *data = NULL, *part = NULL;
 	size_t size;
 	int rc = sc_movejournal_encode(journal, &data, &size, err);
 	if (rc < 0)
 		return rc;
-	/* Under its name only when it is whole. */
-	rc = sc_catalog_write_file(image_fd, SC_MOVEJOURNAL_FILE ".part", data, size);
-	if (rc == 0 && renameat(image_fd, SC_MOVEJOURNAL_FILE ".part", image_fd, SC_MOVEJOURNAL_FILE) < 0)
+	if (asprintf(&part, "%s" SC_MOVEJOURNAL_PART, file) < 0) {
+		part = NULL;
+		return sc_error_errno(err, -ENOMEM, "%s", label);
+	}
+	rc = sc_catalog_write_file(dirfd, part, data, size);
+	if (rc == 0 && renameat(dirfd, part, dirfd, file) < 0)
 		rc = -errno;
-	if (rc == 0 && fsync(image_fd) < 0)
+	if (rc == 0 && fsync(dirfd) < 0)
 		rc = -errno;
-	free(data);
-	return rc < 0 ? sc_error_errno(err, rc, "%s: cannot write its journal", label) : 0;
+	return rc < 0 ? sc_error_errno(err, rc, "%s: cannot write down its subcubes", label) : 0;
 }
 
 int sc_move_prepare(const struct sc_partlist *parts, const struct sc_output *output, const char *base,
@@ -156,7 +159,7 @@ int sc_move_prepare(const struct sc_partlist *parts, const struct sc_output *out
 	if (rc < 0)
 		sc_error_errno(err, rc, "%s", output->path);
 	else
-		rc = write_journal(&journal, output->image_fd, output->path, err);
+		rc = sc_move_write_journal(&journal, output->image_fd, SC_MOVEJOURNAL_FILE, output->path, err);
 	sc_movejournal_clear(&journal);
 	return rc;
 }
@@ -337,7 +340,7 @@ static int compare_texts(const void *a, const void *b)
 static const char **known_names(const struct sc_move *move, bool with_parts, size_t *ret_count)
 {
 	static const char *const own[] = { SC_IMAGECONCAT_FILE, SC_MOVE_CATALOG_PART, SC_MOVEJOURNAL_FILE,
-					   SC_MOVEJOURNAL_FILE ".part", SC_MOVEJOURNAL_DONE };
+					   SC_MOVEJOURNAL_FILE SC_MOVEJOURNAL_PART, SC_MOVEJOURNAL_DONE };
 	size_t count = SC_COUNT_OF(own) + (with_parts ? move->journal.nparts : 0);
 	const char **names = calloc(count, sizeof(*names));
 	for (size_t i = 0; names && i < count; i++)
@@ -403,7 +406,8 @@ int sc_move_back(struct sc_move *move, struct sc_error *err)
 	/* From here on it is unfinished, until it is gone. */
 	rc = rename_file(move, SC_MOVEJOURNAL_DONE, SC_MOVEJOURNAL_FILE, err);
 	if (rc == 0 && sc_io_exists(move->image_fd, SC_MOVEJOURNAL_FILE) <= 0)
-		rc = write_journal(&move->journal, move->image_fd, move->output->path, err);
+		rc = sc_move_write_journal(&move->journal, move->image_fd, SC_MOVEJOURNAL_FILE, move->output->path,
+					   err);
 	if (rc == 0)
 		rc = rename_file(move, SC_IMAGECONCAT_FILE, SC_MOVE_CATALOG_PART, err);
 	if (rc == 0)

@@ -40,6 +40,13 @@ struct sc_move {
  */
 int sc_move_check(const struct sc_partlist *parts, const struct sc_output *output, struct sc_error *err);
 
+/*
+ * Writes a journal as `file` of an open directory, and syncs both. It has that name only when it is whole, and before with
+ * SC_MOVEJOURNAL_PART behind it.
+ */
+int sc_move_write_journal(const struct sc_movejournal *journal, int dirfd, const char *file, const char *label,
+			  struct sc_error *err);
+
 /* Step 1, but for the catalog. `base` is for the journal. */
 int sc_move_prepare(const struct sc_partlist *parts, const struct sc_output *output, const char *base,
 		    struct sc_error *err);

@@ -10,6 +10,7 @@
 
 #include "copied.h"
 #include "ioutil.h"
+#include "movejournal.h"
 #include "replace.h"
 
 #define LOCK_NAME "lock"
@@ -275,7 +276,7 @@ static int empty_work_directory(const struct sc_output *output)
 {
 	/* The journal behind the old image: see sc_replace_repair. */
 	static const char *const names[] = { SC_REPLACE_OLD, SC_REPLACE_IMAGE, SC_REPLACE_JOURNAL,
-					     SC_OUTPUT_REMOVAL ".part", SC_COPIED_DIRECTORY };
+					     SC_OUTPUT_REMOVAL SC_MOVEJOURNAL_PART, SC_COPIED_DIRECTORY };
 	for (size_t i = 0; i < SC_COUNT_OF(names) - output->keeps_copied; i++) {
 		int rc = sc_io_remove_own_tree(output->work_fd, names[i]);
 		if (rc < 0)

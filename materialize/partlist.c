@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "imageconcat.h"
+#include "ioutil.h"
 #include "movejournal.h"
 
 /* Nearly all parts are in one directory, which is resolved once. */
@@ -13,32 +14,47 @@ struct resolver {
 	char *directory, *real; /* of the part before */
 };
 
-static int resolve(struct resolver *resolver, const char *path, char **ret_path, struct sc_error *err)
+char *sc_partlist_directory(const struct sc_source *source, const char *part)
 {
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	sc_autofree char *directory = NULL;
-	int length = path[0] == '/' ? asprintf(&directory, "%.*s", slash == path ? 1 : (int)(slash - path), path)
-				    : asprintf(&directory, "%s/%.*s", resolver->view->source->path,
-					       slash ? (int)(slash - path) : 0, path);
-	if (length < 0) {
-		directory = NULL;
-		return sc_error_errno(err, -ENOMEM, "%s", path);
+	const char *name;
+	sc_autofree char *directory = sc_io_directory_of(part, &name), *path = NULL;
+	if (!directory)
+		return NULL;
+	if (directory[0] == '/')
+		return realpath(directory, NULL);
+	if (asprintf(&path, "%s/%s", source->path, directory) < 0) {
+		path = NULL;
+		return NULL;
 	}
+	return realpath(path, NULL);
+}
+
+int sc_partlist_path(const char *real_directory, const char *part, char **ret_path)
+{
+	const char *slash = strrchr(part, '/'), *separator = strcmp(real_directory, "/") == 0 ? "" : "/";
+	char *path;
+	if (asprintf(&path, "%s%s%s", real_directory, separator, slash ? slash + 1 : part) < 0)
+		return -ENOMEM;
+	*ret_path = path;
+	return 0;
+}
+
+static int resolve(struct resolver *resolver, const char *part, char **ret_path, struct sc_error *err)
+{
+	const char *name;
+	sc_autofree char *directory = sc_io_directory_of(part, &name);
+	if (!directory)
+		return sc_error_errno(err, -ENOMEM, "%s", part);
 	if (!resolver->real || strcmp(resolver->directory, directory) != 0) {
 		free(resolver->directory);
 		free(resolver->real);
-		resolver->real = realpath(directory, NULL);
-		int rc = -errno;
 		resolver->directory = sc_steal_ptr(directory);
+		resolver->real = sc_partlist_directory(resolver->view->source, part);
 		if (!resolver->real)
-			return sc_error_errno(err, rc, "%s: cannot resolve its directory", path);
+			return sc_error_errno(err, -errno, "%s: cannot resolve its directory", part);
 	}
-	const char *separator = strcmp(resolver->real, "/") == 0 ? "" : "/";
-	if (asprintf(ret_path, "%s%s%s", resolver->real, separator, name) < 0) {
-		*ret_path = NULL;
-		return sc_error_errno(err, -ENOMEM, "%s", path);
-	}
-	return 0;
+	int rc = sc_partlist_path(resolver->real, part, ret_path);
+	return rc < 0 ? sc_error_errno(err, rc, "%s", part) : 0;
 }
 
 static int compare_names(const void *a, const void *b)

@@ -18,6 +18,12 @@ struct sc_partlist {
  */
 int sc_partlist_make(const struct sc_view *view, bool inside, const char *label, struct sc_partlist *ret_list,
 		     struct sc_error *err);
+/* The real path of the directory that a part, named from the source's, is in. The caller frees it; NULL: errno says why not. */
+char *sc_partlist_directory(const struct sc_source *source, const char *part);
+
+/* The part's path in that directory. The caller frees it. */
+int sc_partlist_path(const char *real_directory, const char *part, char **ret_path);
+
 void sc_partlist_clear(struct sc_partlist *list);
 
 #endif

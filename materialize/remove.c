@@ -8,10 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "catalog.h"
 #include "imageconcat.h"
 #include "ioutil.h"
-#include "movejournal.h"
+#include "move.h"
 #include "partcheck.h"
 #include "signals.h"
 #include "viewfresh.h"
@@ -55,21 +54,6 @@ static int add_entry(const struct sc_output *output, const char *path, struct sc
 	return text ? 0 : sc_error_errno(err, -ENOMEM, "%s", path);
 }
 
-/* The real directory of a part, which is named from the source's, or NULL. */
-static char *real_directory(const struct sc_source *source, const char *part)
-{
-	const char *slash = strrchr(part, '/');
-	sc_autofree char *directory = NULL;
-	int length = part[0] == '/'
-			 ? asprintf(&directory, "%.*s", slash == part ? 1 : (int)(slash - part), part)
-			 : asprintf(&directory, "%s/%.*s", source->path, slash ? (int)(slash - part) : 0, part);
-	if (length < 0) {
-		directory = NULL;
-		return NULL;
-	}
-	return realpath(directory, NULL);
-}
-
 /* ".cube.subcube.3.tmpdir" for "cube.subcube.3.image", when it is there; NULL: it is not. */
 static char *tmpdir_of(const char *directory, const char *name, const char *ext)
 {
@@ -85,28 +69,14 @@ static char *tmpdir_of(const char *directory, const char *name, const char *ext)
 	return NULL;
 }
 
-/* The part's path; the caller frees it, or NULL. */
-static char *path_of(const struct sc_source *source, const char *part, struct sc_error *err)
-{
-	const char *slash = strrchr(part, '/'), *name = slash ? slash + 1 : part;
-	sc_autofree char *directory = real_directory(source, part);
-	char *path;
-	if (!directory) {
-		sc_error_errno(err, -errno, "%s: cannot look at its directory", part);
-		return NULL;
-	}
-	if (asprintf(&path, "%s/%s", directory, name) < 0) {
-		sc_error_errno(err, -ENOMEM, "%s", part);
-		return NULL;
-	}
-	return path;
-}
-
 static int note_part(const struct sc_image *image, size_t number, struct sc_movejournal *journal, struct sc_error *err)
 {
 	const char *part = image->view->parts[number].name;
-	sc_autofree char *path = path_of(image->view->source, part, err);
-	int rc = path ? add_entry(&image->output, path, journal, err) : err->code;
+	sc_autofree char *directory = sc_partlist_directory(image->view->source, part), *path = NULL;
+	if (!directory)
+		return sc_error_errno(err, -errno, "%s: cannot look at its directory", part);
+	int rc = sc_partlist_path(directory, part, &path);
+	rc = rc < 0 ? sc_error_errno(err, rc, "%s", part) : add_entry(&image->output, path, journal, err);
 	/* Looked at after it was noted, so that what is noted is what its header was read from. */
 	if (rc == 0 && !sc_viewfresh_part(image->view, number))
 		return sc_error_set(err, -ESTALE, "%s changed since its header was read", part);
@@ -231,7 +201,7 @@ static int list_tmpdirs(struct sc_image *image, struct sc_error *err)
 		const char *part = view->parts[i].name, *slash = strrchr(part, '/');
 		if (view->parts[i].blank)
 			continue;
-		sc_autofree char *directory = real_directory(view->source, part);
+		sc_autofree char *directory = sc_partlist_directory(view->source, part);
 		if (!directory)
 			return sc_error_errno(err, -errno, "%s: cannot look at its directory", part);
 		sc_autofree char *tmpdir = tmpdir_of(directory, slash ? slash + 1 : part, image->ext);
@@ -239,24 +209,6 @@ static int list_tmpdirs(struct sc_image *image, struct sc_error *err)
 			rc = add_entry(&image->output, tmpdir, &image->removal, err);
 	}
 	return rc;
-}
-
-static int write_journal(const struct sc_output *output, const struct sc_movejournal *journal, struct sc_error *err)
-{
-	sc_autofree char *data = NULL;
-	size_t size;
-	int rc = sc_movejournal_encode(journal, &data, &size, err);
-	if (rc < 0)
-		return rc;
-	rc = sc_catalog_write_file(output->work_fd, SC_OUTPUT_REMOVAL ".part", data, size);
-	if (rc == 0 && renameat(output->work_fd, SC_OUTPUT_REMOVAL ".part", output->work_fd, SC_OUTPUT_REMOVAL) < 0)
-		rc = -errno;
-	if (rc == 0 && fsync(output->work_fd) < 0)
-		rc = -errno;
-	/* Nothing is removed, so nothing is unfinished. */
-	if (rc < 0)
-		unlinkat(output->work_fd, SC_OUTPUT_REMOVAL, 0);
-	return rc < 0 ? sc_error_errno(err, rc, "%s: cannot write down which subcubes go", output->path) : 0;
 }
 
 /* ---- removing ---- */
@@ -340,7 +292,13 @@ int sc_remove_list(struct sc_image *image, bool tmpdirs, struct sc_error *err)
 		rc = look_again(image, err);
 	if (rc == 0 && tmpdirs)
 		rc = list_tmpdirs(image, err);
-	return rc == 0 ? write_journal(&image->output, &image->removal, err) : rc;
+	if (rc < 0)
+		return rc;
+	rc = sc_move_write_journal(&image->removal, image->output.work_fd, SC_OUTPUT_REMOVAL, image->output.path, err);
+	/* Nothing is removed, so nothing is unfinished. */
+	if (rc < 0)
+		sc_remove_forget(image);
+	return rc;
 }
 
 void sc_remove_forget(const struct sc_image *image)
