@@ -115,7 +115,8 @@ static int add_below(struct sc_identity *identity, int dirfd_, const char *path,
 		struct statx stx;
 		if (strcmp(names.items[i], without) == 0)
 			continue;
-		if (statx(dirfd(dir), names.items[i], AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &stx) < 0)
+		if (statx(dirfd(dir), names.items[i], AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS,
+			  &stx) < 0)
 			return -errno;
 		struct sc_file_id id = sc_file_id_of_statx(&stx);
 		if (S_ISDIR(stx.stx_mode))

@@ -60,7 +60,8 @@ bool sc_followed_outlives(const struct sc_copied *copied, struct sc_error *err)
 	struct sc_error reason = *err;
 	if (err->code != -EOWNERDEAD || !copied || sc_copied_is_empty(copied))
 		return false;
-	sc_error_set(err, reason.code, "%.900s; what was copied is kept, and the same command goes on with it", reason.text);
+	sc_error_set(err, reason.code, "%.900s; what was copied is kept, and the same command goes on with it",
+		     reason.text);
 	return true;
 }
 

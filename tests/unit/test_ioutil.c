@@ -148,8 +148,8 @@ static void remove_own_in_child(void)
 {
 	if (geteuid() == 0 && (fchown(dirfd_, 54321, 54321) < 0 || setgid(54321) < 0 || setuid(54321) < 0))
 		_exit(2);
-	if (mkdirat(dirfd_, "own", 0700) < 0 || mkdirat(dirfd_, "own/a", 0700) < 0 || mkdirat(dirfd_, "own/a/b", 0700) < 0 ||
-	    mknodat(dirfd_, "own/a/f", S_IFREG | 0400, 0) < 0 || symlinkat("..", dirfd_, "own/a/b/link") < 0 ||
+	if (mkdirat(dirfd_, "own", 0700) < 0 || mkdirat(dirfd_, "own/a", 0700) < 0 ||
+	    mkdirat(dirfd_, "own/a/b", 0700) < 0 || mknodat(dirfd_, "own/a/f", S_IFREG | 0400, 0) < 0 || symlinkat("..", dirfd_, "own/a/b/link") < 0 ||
 	    fchmodat(dirfd_, "own/a/b", 0, 0) < 0 || fchmodat(dirfd_, "own/a", 0555, 0) < 0)
 		_exit(2);
 	if (sc_io_remove_tree(dirfd_, "own") != -EACCES)
