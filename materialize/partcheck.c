@@ -2,7 +2,10 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
+
+#include "workers.h"
 
 int sc_partcheck_one(const struct sc_view *view, size_t i, struct sc_error *err)
 {
@@ -27,12 +30,33 @@ int sc_partcheck_one(const struct sc_view *view, size_t i, struct sc_error *err)
 	return 0;
 }
 
+struct checks {
+	const struct sc_view *view;
+	pthread_mutex_t lock; /* guards the rest */
+	size_t failed; /* the first part that is not what it was; nparts: none */
+	int rc;
+	struct sc_error err;
+};
+
+static void check(void *context, size_t i)
+{
+	struct checks *checks = context;
+	struct sc_error err = { 0 };
+	int rc = sc_partcheck_one(checks->view, i, &err);
+	if (rc == 0)
+		return;
+	pthread_mutex_lock(&checks->lock);
+	if (i < checks->failed) {
+		checks->failed = i;
+		checks->rc = rc;
+		checks->err = err;
+	}
+	pthread_mutex_unlock(&checks->lock);
+}
+
 int sc_partcheck_all(const struct sc_view *view, struct sc_error *err)
 {
-	for (size_t i = 0; i < view->nparts; i++) {
-		int rc = sc_partcheck_one(view, i, err);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
+	struct checks checks = { .view = view, .lock = PTHREAD_MUTEX_INITIALIZER, .failed = view->nparts };
+	sc_workers_each(view->nparts, check, &checks);
+	return checks.rc < 0 ? sc_error_set(err, checks.rc, "%s", checks.err.text) : 0;
 }
