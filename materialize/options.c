@@ -123,10 +123,10 @@ static const struct argp_option option_list[] = {
 	{ NULL, 0, NULL, 0, "Looking before doing:", 6 },
 	{ "list", KEY_LIST, NULL, 0,
 	  "Tell what subcubes are in SOURCE, a directory or DIR/BASE: shapes, frequencies, beams, missing parts, sizes; "
-	  "nothing is written",
+	  "nothing is written but headers that are kept",
 	  6 },
 	{ "dry-run", KEY_DRY_RUN, NULL, 0,
-	  "Tell what would be made, how, how large, and what space is free; nothing is written", 6 },
+	  "Tell what would be made, how, how large, and what space is free; nothing is written but headers that are kept", 6 },
 	{ "json", KEY_JSON, NULL, 0, "Tell it, or a run's progress and result, as JSON for programs (the format: subcubefs-formats(5))", 6 },
 	{ NULL, 0, NULL, 0, "What becomes of the subcubes:", 5 },
 	{ "remove-subcubes", KEY_REMOVE, NULL, 0,
