@@ -189,6 +189,13 @@ def test_whoever_does_not_read_does_not_keep_it_from_being_stopped(small, ends):
         os.close(reader)
 
 
+def catches(pid, number):
+    """Whether the program has a handler for the signal yet."""
+    with open("/proc/%d/status" % pid) as stream:
+        caught = next(int(line.split()[1], 16) for line in stream if line.startswith("SigCgt:"))
+    return bool(caught >> (number - 1) & 1)
+
+
 def test_a_plan_that_is_stopped_is_no_run(small):
     """Its JSON is one document, or none."""
     source, _ = small
@@ -204,6 +211,7 @@ def test_a_plan_that_is_stopped_is_no_run(small):
     if not children:
         process.communicate(timeout=60)
         pytest.skip("strace cannot trace here")
+    assert programs.wait_until(lambda: catches(children[0], signal.SIGTERM))
     os.kill(children[0], signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (128 + signal.SIGTERM, ""), err
