@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 /*
- * 0, or -ELOOP when it does: `device` is the mount's (st_dev), 0 for none. `path` is relative to `dirfd`, or absolute. What
+ * 0, -ELOOP when it does, or another -errno when that cannot be found out: `device` is the mount's (st_dev), 0 for none. `path` is relative to `dirfd`, or absolute. What
  * cannot be found or entered leads nowhere. Asks the mount nothing. It is a look before the path is used: whoever
  * makes a link in between is not found out. Thread-safe.
  */

@@ -130,7 +130,7 @@ static bool add_table(const struct sc_source *source, const char *path, enum cou
 static void look_at_image(const struct sc_source *source, const char *part, enum counted counted, struct look *look)
 {
 	struct stat directory;
-	if (sc_source_stat(source, part, &directory, NULL) < 0)
+	if (sc_source_check_part(source, part, NULL) < 0 || sc_source_stat(source, part, &directory, NULL) < 0)
 		return;
 	if (!S_ISDIR(directory.st_mode)) {
 		add_file(source, part, look, &directory); /* a FITS image */

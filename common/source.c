@@ -133,6 +133,8 @@ static int open_below(int dirfd, const char *path, int flags)
 static int check_detour(const struct sc_source *source, const char *path, struct sc_error *err)
 {
 	int rc = sc_ownmount_check(source->dirfd, path, source->mount_device);
+	if (rc < 0 && rc != -ELOOP)
+		return sc_error_errno(err, rc, "%s: cannot be looked at", path);
 	return rc < 0 ? sc_error_set(err, rc, "%s: it leads into the mount itself", path) : 0;
 }
 
@@ -141,7 +143,14 @@ int sc_source_check(const struct sc_source *source, const char *path, struct sc_
 	if (source->mount_device == 0)
 		return 0;
 	sc_autoclose int fd = open_straight(source->dirfd, path, O_PATH | O_CLOEXEC);
+	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+		return sc_error_errno(err, fd, "%s: cannot be looked at", path);
 	return is_refusal(fd) ? check_detour(source, path, err) : 0;
+}
+
+int sc_source_check_part(const struct sc_source *source, const char *part, struct sc_error *err)
+{
+	return strchr(part, '/') ? sc_source_check(source, part, err) : 0;
 }
 
 bool sc_source_is_covered(const struct sc_source *source)

@@ -54,6 +54,9 @@ bool sc_source_is_covered(const struct sc_source *source);
 /* Whether the path may be looked up: 0, or -ELOOP when it leads into the mount itself. See ownmount.h. */
 int sc_source_check(const struct sc_source *source, const char *path, struct sc_error *err);
 
+/* The same for the name of a part: most have no directories, and are then for sc_source_stat. */
+int sc_source_check_part(const struct sc_source *source, const char *part, struct sc_error *err);
+
 /* Reads a whole file of at most `max_bytes` (more is -EUCLEAN); the caller frees *ret_data. */
 int sc_source_read_file(const struct sc_source *source, const char *path, size_t max_bytes, uint8_t **ret_data,
 			size_t *ret_size, struct sc_error *err);

@@ -420,7 +420,9 @@ int sc_subcube_open(const struct sc_source *source, const char *name, struct sc_
 	/* Another program's lock file, made in the directory, counts as a change too: it is made once. */
 	for (int tries = 3;; tries--) {
 		struct stat st;
-		int rc = sc_source_stat(source, name, &st, err);
+		int rc = sc_source_check_part(source, name, err);
+		if (rc == 0)
+			rc = sc_source_stat(source, name, &st, err);
 		if (rc < 0)
 			return rc;
 		rc = S_ISREG(st.st_mode) ? sc_subcube_open_fits(source, name, ret_subcube, err)

@@ -64,7 +64,8 @@ bool sc_subcube_look(const struct sc_source *source, const struct sc_subcube_fil
 	struct look look = { .source = source, .part = files->name, .ask = ask };
 	struct sc_subcube_seen seen = { 0 };
 	bool is_fits = !files->pixels[0];
-	if (!add_file(&look, files->name, is_fits ? S_IFREG : S_IFDIR, &seen.pixels_id))
+	if (sc_source_check_part(source, files->name, NULL) < 0 ||
+	    !add_file(&look, files->name, is_fits ? S_IFREG : S_IFDIR, &seen.pixels_id))
 		return false;
 	seen.mask_id = seen.pixels_id;
 	if (!is_fits && (!add_table(&look, files->pixels, &seen.pixels_id) ||

@@ -58,13 +58,20 @@ static bool look_at_ways(struct directories *directories, char *path)
 /* Where links lead, everything above counts: it need not lie in the source. */
 static void look_at_target(struct directories *directories, const char *name)
 {
-	sc_autofree char *path = NULL, *target = NULL;
-	if (asprintf(&path, "%s%s%s", name[0] == '/' ? "" : directories->source->path, name[0] == '/' ? "" : "/", name) < 0)
-		path = NULL;
-	else
-		target = realpath(path, NULL);
-	if (target)
+	char path[32], target[PATH_MAX];
+	sc_autoclose int fd = openat(directories->source->dirfd, name, O_PATH | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ssize_t length = fd < 0 ? -1 : readlink(path, target, sizeof(target) - 1);
+	target[length > 0 ? length : 0] = 0;
+	if (target[0] == '/' && sc_source_check(directories->source, target, NULL) == 0) {
 		look_at_ways(directories, target);
+		return;
+	}
+	/* Who may go there cannot be told, be it that the mount lies over it: nobody but who mounts. */
+	const struct stat none = { .st_mode = S_IFDIR };
+	struct sc_access one = { 0 };
+	sc_access_add_way(&one, &none, true);
+	merge(directories, &one);
 }
 
 static void look_at_directory(struct directories *directories, const char *name)
@@ -101,6 +108,8 @@ static void look_at_part(void *context, size_t number)
 	struct directories *directories = context;
 	const struct sc_part_name *parts = directories->product->parts;
 	sc_autofree char *path = NULL;
+	if (sc_source_check_part(directories->source, parts[number].name, NULL) < 0)
+		return;
 	bool is_new = strchr(parts[number].name, '/') &&
 		      (number == 0 || !has_the_way_of(parts[number].name, parts[number - 1].name));
 	if (is_new)

@@ -75,8 +75,8 @@ static void check_place(const struct sc_source *source, struct sc_error *err)
 {
 	if (!*err->text && !sc_source_is_covered(source) && !sc_source_is_in_place(source))
 		sc_error_set(err, -ESTALE,
-			     "%s: not the directory that was mounted, which was renamed or removed; to see what is there now, "
-			     "mount again",
+			     "%s: not the directory that was mounted, which was renamed, removed or mounted over; to see "
+			     "what is there now, mount again",
 			     source->path);
 }
 

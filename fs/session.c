@@ -348,9 +348,25 @@ int sc_session_serve(struct sc_session *session, const char *mountpoint, bool fo
 	return rc;
 }
 
+/* Of a mount that was handed over only its connection is known. Its number is the device's; Linux tells it since 6.18. */
+static dev_t device_of_connection(int fd)
+{
+	char path[64], line[128];
+	unsigned number = 0;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	FILE *file = fopen(path, "re");
+	while (file && number == 0 && fgets(line, sizeof(line), file))
+		sscanf(line, "fuse_connection: %u", &number);
+	if (file)
+		fclose(file);
+	return number > 0 ? makedev(0, number) : 0;
+}
+
 dev_t sc_session_device(const struct sc_session *session)
 {
-	return session->mounted_known ? makedev(session->mounted.major, session->mounted.minor) : 0;
+	if (!session->mounted_known)
+		return device_of_connection(fuse_session_fd(session->fuse));
+	return makedev(session->mounted.major, session->mounted.minor);
 }
 
 /*

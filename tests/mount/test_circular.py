@@ -1,9 +1,11 @@
 """Links and catalogs that lead back into the mount itself: an error, at once. A program that waits for itself waits for ever."""
 
+import ctypes
 import errno
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -174,3 +176,84 @@ def test_a_link_into_another_mount_is_like_any_other(tmp_path, mount):
         os.symlink(below.view("cube.image"), os.path.join(second, "cube.subcube.0.image"))
         with mount(second, "--follow-links") as mnt:
             judge.assert_same(judge.one(mnt.view("cube.image")), synth.truth(parts), keys=["pixels_sha256"])
+
+
+def test_the_directory_of_the_parts_becomes_a_link_before_it_is_looked_into(tmp_path, mount, connections):
+    """Between the scan and the look into the view, which is as long as nobody wants it."""
+    source = str(tmp_path / "source")
+    directory = os.path.join(source, "cube.workdirectory")
+    for n, path in enumerate(synth.build(str(tmp_path / "made"), synth.run([1, 1], ny=6, nx=8))):
+        os.makedirs(directory, exist_ok=True)
+        os.rename(path, os.path.join(directory, "cube.n%d.image" % (n + 1)))
+    with mount(source, "--no-cache", "--refresh=0") as mnt:
+        os.rename(directory, str(tmp_path / "away"))
+        os.symlink(mnt.view("cube.image"), directory)
+        assert look(connections, mnt, "cube.image") == errno.EIO
+        programs.assert_message(mnt.log(), ["cube.workdirectory/cube.n1.image", "leads into the mount itself"])
+
+
+@pytest.mark.parametrize("name", ["", "mask0", "table.f0_TSM0", "logtable"])
+def test_a_part_of_a_kept_view_becomes_a_link(tmp_path, mount, connections, name):
+    source = str(tmp_path / "source")
+    [_, second] = synth.build(source, synth.run([1, 1], ny=6, nx=8, masks=True, history=("a row",)))
+    programs.age(source)
+    time.sleep(2.5)     # a header of files that changed a moment ago is not kept
+    options = ["--cache-dir", str(tmp_path / "cache"), "--refresh=0", "--history=all"]
+    where = str(tmp_path / "mnt")
+    with mount(source, *options, mountpoint=where) as mnt:
+        assert look(connections, mnt, "cube.image") == 0
+    assert any(entry.endswith(".view") for entry in os.listdir(tmp_path / "cache"))
+    path = os.path.join(second, name).rstrip("/")
+    os.rename(path, str(tmp_path / "away"))
+    os.symlink(os.path.join(where, "cube.image", name).rstrip("/"), path)
+    with mount(source, *options, mountpoint=where) as mnt:
+        assert (look(connections, mnt, "cube.image") == 0) == (name == "logtable")
+
+
+def test_an_image_that_is_a_link_where_the_mount_covers_the_source(tmp_path, mount, connections):
+    source = str(tmp_path / "source")
+    [only] = synth.build(source, synth.run([1], ny=6, nx=8))
+    os.rename(only, os.path.join(source, "real"))
+    os.symlink("real", os.path.join(source, "cube.image"))
+    with mount(source, "--no-cache", mountpoint=source) as mnt:
+        look(connections, mnt, "cube.image")
+
+
+def test_a_link_as_long_as_can_be(tmp_path, mount, connections):
+    source, where = str(tmp_path / "source"), str(tmp_path / "mnt")
+    parts = synth.build(source, synth.run([1, 1], ny=6, nx=8))
+    for n, path in enumerate(parts):
+        os.rename(path, os.path.join(source, "away%d" % n))
+    os.symlink("./" * 2030 + "../mnt", os.path.join(source, "far"))
+    hostile.write_catalog(source, source, "cube.image",
+                          hostile.names("{source}/away0", "{source}/far/cube.image/" + "./" * 40 + "logtable"))
+    with mount(source, "--no-cache", mountpoint=where) as mnt:
+        assert look(connections, mnt, "cube.image") == errno.EIO
+
+
+def test_a_mount_that_was_handed_over_knows_itself(tmp_path, connections):
+    """By its connection, as nobody tells where it is mounted."""
+    source, where = str(tmp_path / "source"), str(tmp_path / "mnt")
+    [_, second] = synth.build(source, synth.run([1, 1], ny=6, nx=8))
+    os.rename(second, str(tmp_path / "away"))
+    os.symlink(where + "/cube.image", second)
+    os.mkdir(where)
+    device = os.open("/dev/fuse", os.O_RDWR)
+    options = "fd=%d,rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other" % device
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.mount(b"source", where.encode(), b"fuse.subcubefs", 7, options.encode()) == 0, os.strerror(ctypes.get_errno())
+    try:
+        if "fuse_connection" not in programs.whole("/proc/self/fdinfo/%d" % device).decode():
+            pytest.skip("this kernel does not tell the number of a connection")
+        log = str(tmp_path / "log")
+        server = subprocess.Popen([programs.SUBCUBEFS, "-f", "--no-cache", "--settle=0", "--log=" + log, source, "/dev/fd/%d" % device],
+                                  pass_fds=[device])
+        os.close(device)
+        try:
+            assert look(connections, programs.Mount(source, where), "cube.image") == errno.EIO
+            programs.assert_message(programs.whole(log).decode(), ["cube.subcube.1.image", "leads into the mount itself"])
+        finally:
+            server.terminate()
+            assert server.wait(programs.STOP_S) == 0
+    finally:
+        programs.run(["umount", "-l", where])
