@@ -348,7 +348,7 @@ int sc_session_serve(struct sc_session *session, const char *mountpoint, bool fo
 	return rc;
 }
 
-/* Of a mount that was handed over only its connection is known. Its number is the device's; Linux tells it since 6.18. */
+/* Of a mount that was handed over only its connection is known. Its number is the device's; not all kernels tell it. */
 static dev_t device_of_connection(int fd)
 {
 	char path[64], line[128];
