@@ -1,7 +1,10 @@
 #include "ioutil.h"
 
 #include <errno.h>
+#include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 int sc_io_open_regular(int dirfd, const char *path, const char *label, int *ret_fd, struct stat *ret_stat,
 		       struct sc_error *err)
@@ -207,6 +210,22 @@ int sc_io_exists(int dirfd, const char *name)
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return 1;
 	return errno == ENOENT ? 0 : -errno;
+}
+
+int sc_io_open_straight(int dirfd, const char *path, int flags)
+{
+	struct open_how how = { .flags = (uint64_t)flags,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
+	int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
+void sc_io_path_of(int fd, char path[PATH_MAX])
+{
+	char link[64];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t length = readlink(link, path, PATH_MAX - 1);
+	path[length > 0 ? length : 0] = 0;
 }
 
 /* ---- removing ---- */

@@ -10,7 +10,9 @@
 #include "error.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 /*
@@ -86,6 +88,21 @@ void sc_io_names_sort(struct sc_io_names *names);
 int sc_io_names_add(struct sc_io_names *names, DIR *dir);
 void sc_io_names_clear(struct sc_io_names *names);
 #define sc_autoionames __attribute__((cleanup(sc_io_names_clear)))
+
+/*
+ * Opens what lies below `dirfd`, on its file system, without a symbolic link in its path. A descriptor, or -errno: -ELOOP,
+ * -EXDEV and -EAGAIN for paths that are not such, -ENOSYS and -EPERM where there is no openat2.
+ */
+int sc_io_open_straight(int dirfd, const char *path, int flags);
+
+/* Where an open descriptor is; the path is empty when that cannot be told. */
+void sc_io_path_of(int fd, char path[PATH_MAX]);
+
+/* Whether a call failed for want of descriptors or memory: so it says nothing about the path. */
+static inline bool sc_io_is_shortage(int code)
+{
+	return code == -EMFILE || code == -ENFILE || code == -ENOMEM;
+}
 
 /* Whether there is an entry of that name, whatever it is: 1, 0, or -errno where that cannot be told. */
 int sc_io_exists(int dirfd, const char *name);

@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+
+#include "ioutil.h"
 
 /* As many links as the kernel follows. */
 #define MAX_LINKS 40
@@ -26,7 +26,7 @@ struct way {
 /* Out of descriptors or memory: where it leads is not known, and whoever looks it up anyway may need none. */
 static int nowhere(int code)
 {
-	return code == EMFILE || code == ENFILE || code == ENOMEM ? -code : 0;
+	return sc_io_is_shortage(-code) ? -code : 0;
 }
 
 static void go_to(struct way *way, int fd)
@@ -60,13 +60,11 @@ static int start(struct way *way, int dirfd)
 /* Whether the rest has no link and stays in the file system, which is not the mount. */
 static bool ends_straight(struct way *way)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
-				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
 	const char *rest = way->rest + strspn(way->rest, "/");
 	if (!way->is_fresh || !*rest)
 		return false;
 	way->is_fresh = false;
-	sc_autoclose int fd = (int)syscall(SYS_openat2, way->fd, rest, &how, sizeof(how));
+	sc_autoclose int fd = sc_io_open_straight(way->fd, rest, O_PATH | O_CLOEXEC);
 	return fd >= 0;
 }
 

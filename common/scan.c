@@ -159,9 +159,9 @@ static int walk_directory(const struct walk *walk, const char *path, unsigned de
 {
 	/* A descriptor of its own: two scans of one source must not share a position. */
 	sc_autoclosedir DIR *directory = NULL;
-	if (depth > 0 && sc_source_check(walk->source, path, NULL) < 0)
-		return 0;
-	int rc = sc_io_open_directory(walk->source->dirfd, depth ? path : ".", 0, &directory);
+	int rc = depth > 0 ? sc_source_check(walk->source, path, NULL) : 0;
+	if (rc == 0)
+		rc = sc_io_open_directory(walk->source->dirfd, depth ? path : ".", 0, &directory);
 	if (depth > 0 && (rc == -ENOTDIR || rc == -ENOENT || rc == -ELOOP))
 		return 0;
 	/* What is in it may be of any family, or of none. */

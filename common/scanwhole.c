@@ -20,7 +20,8 @@ bool sc_scan_entry_exists(const struct sc_source *source, const char *part, cons
 	struct stat st;
 	if (snprintf(path, sizeof(path), "%s/%s", part, file) >= (int)sizeof(path))
 		return false;
-	return sc_source_check(source, path, NULL) == 0 && fstatat(source->dirfd, path, &st, 0) == 0;
+	/* One after the other, as that needs no descriptor where neither is a link. */
+	return sc_source_stat(source, part, &st, NULL) == 0 && sc_source_stat(source, path, &st, NULL) == 0;
 }
 
 static bool has_suffix(const char *name, size_t length, const char *suffix)
@@ -100,7 +101,8 @@ int sc_scan_add_whole_products(const struct sc_source *source, const struct sc_s
 {
 	for (size_t i = 0; i < candidates->count; i++) {
 		const char *name = candidates->names[i];
-		if (!is_of_base(source, name) || sc_source_check(source, name, NULL) < 0)
+		struct stat st;
+		if (!is_of_base(source, name) || sc_source_stat(source, name, &st, NULL) == -ELOOP)
 			continue;
 		struct sc_product product = { .listed = true, .pattern = sc_names_known(0) };
 		struct sc_product *loose = find_named(scan, name);

@@ -59,20 +59,11 @@ void sc_source_close(struct sc_source *source)
 
 /* ---- files in it ---- */
 
-/* Where an open descriptor is; the path is empty when that cannot be told. */
-static void path_of(int fd, char path[PATH_MAX])
-{
-	char link[64];
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	ssize_t length = readlink(link, path, PATH_MAX - 1);
-	path[length > 0 ? length : 0] = 0;
-}
-
 static bool is_below(int dirfd, int fd)
 {
 	char directory[PATH_MAX], path[PATH_MAX];
-	path_of(dirfd, directory);
-	path_of(fd, path);
+	sc_io_path_of(dirfd, directory);
+	sc_io_path_of(fd, path);
 	size_t length = strlen(directory);
 	if (length == 1) /* "/" */
 		return path[0] == '/';
@@ -96,13 +87,6 @@ static int open_found(int dirfd, const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-static int open_by(int dirfd, const char *path, int flags, uint64_t resolve)
-{
-	struct open_how how = { .flags = (uint64_t)flags, .resolve = resolve };
-	int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-	return fd < 0 ? -errno : fd;
-}
-
 /* Whether the kernel might open it all the same, was it but asked in another way. */
 static bool is_refusal(int code)
 {
@@ -118,15 +102,11 @@ static bool is_refusal(int code)
 	}
 }
 
-/* Most paths have no link and stay in the file system: so they lead neither out of the source nor into the mount. */
-static int open_straight(int dirfd, const char *path, int flags)
-{
-	return open_by(dirfd, path, flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
-}
-
 static int open_below(int dirfd, const char *path, int flags)
 {
-	int fd = open_by(dirfd, path, flags, RESOLVE_BENEATH);
+	struct open_how how = { .flags = (uint64_t)flags, .resolve = RESOLVE_BENEATH };
+	int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	fd = fd < 0 ? -errno : fd;
 	return fd != -ELOOP && is_refusal(fd) ? open_found(dirfd, path, flags) : fd;
 }
 
@@ -142,8 +122,8 @@ int sc_source_check(const struct sc_source *source, const char *path, struct sc_
 {
 	if (source->mount_device == 0)
 		return 0;
-	sc_autoclose int fd = open_straight(source->dirfd, path, O_PATH | O_CLOEXEC);
-	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+	sc_autoclose int fd = sc_io_open_straight(source->dirfd, path, O_PATH | O_CLOEXEC);
+	if (sc_io_is_shortage(fd))
 		return sc_error_errno(err, fd, "%s: cannot be looked at", path);
 	return is_refusal(fd) ? check_detour(source, path, err) : 0;
 }
@@ -178,26 +158,23 @@ int sc_source_stat(const struct sc_source *source, const char *path, struct stat
 	return rc < 0 ? sc_error_errno(err, -errno, "%s: cannot stat", path) : 0;
 }
 
-/* -EXDEV where it leads out of the source and must not, -ELOOP with `err` set where it leads into the mount. */
-static int open_detour(const struct sc_source *source, const char *path, int flags, struct sc_error *err)
+static int open_anywhere(int dirfd, const char *path, int flags)
 {
-	int fd = check_detour(source, path, err);
-	if (fd < 0)
-		return fd;
-	if (!source->follow_links)
-		return open_below(source->dirfd, path, flags);
-	fd = openat(source->dirfd, path, flags);
+	int fd = openat(dirfd, path, flags);
 	return fd < 0 ? -errno : fd;
 }
 
+/* Most paths have no link and stay in the file system: so they lead neither out of the source nor into the mount. */
 static int open_in(const struct sc_source *source, const char *path, int flags, int *ret_fd, struct sc_error *err)
 {
-	struct sc_error circular = { 0 };
-	int fd = open_straight(source->dirfd, path, flags);
-	if (is_refusal(fd))
-		fd = open_detour(source, path, flags, &circular);
-	if (circular.code < 0)
-		return sc_error_set(err, fd, "%s", circular.text);
+	int fd = sc_io_open_straight(source->dirfd, path, flags);
+	if (is_refusal(fd)) {
+		fd = check_detour(source, path, err);
+		if (fd < 0)
+			return fd;
+		fd = source->follow_links ? open_anywhere(source->dirfd, path, flags)
+					  : open_below(source->dirfd, path, flags);
+	}
 	if (fd == -EXDEV)
 		return sc_error_set(err, fd, "%s: it leads out of %s; --follow-links allows that", path, source->path);
 	if (fd < 0)

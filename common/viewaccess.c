@@ -1,5 +1,6 @@
 #include "viewaccess.h"
 
+#include "ioutil.h"
 #include "workers.h"
 
 #include <fcntl.h>
@@ -55,23 +56,27 @@ static bool look_at_ways(struct directories *directories, char *path)
 	return any_link;
 }
 
-/* Where links lead, everything above counts: it need not lie in the source. */
-static void look_at_target(struct directories *directories, const char *name)
+/* Where it cannot be told who may go there: nobody but who mounts. */
+static void close_to_others(struct directories *directories)
 {
-	char path[32], target[PATH_MAX];
-	sc_autoclose int fd = openat(directories->source->dirfd, name, O_PATH | O_CLOEXEC);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	ssize_t length = fd < 0 ? -1 : readlink(path, target, sizeof(target) - 1);
-	target[length > 0 ? length : 0] = 0;
-	if (target[0] == '/' && sc_source_check(directories->source, target, NULL) == 0) {
-		look_at_ways(directories, target);
-		return;
-	}
-	/* Who may go there cannot be told, be it that the mount lies over it: nobody but who mounts. */
 	const struct stat none = { .st_mode = S_IFDIR };
 	struct sc_access one = { 0 };
 	sc_access_add_way(&one, &none, true);
 	merge(directories, &one);
+}
+
+/* Where links lead, everything above counts: it need not lie in the source. */
+static void look_at_target(struct directories *directories, const char *name)
+{
+	char target[PATH_MAX];
+	sc_autoclose int fd = openat(directories->source->dirfd, name, O_PATH | O_CLOEXEC);
+	sc_io_path_of(fd, target);
+	if (target[0] == '/' && sc_source_check(directories->source, target, NULL) == 0) {
+		look_at_ways(directories, target);
+		return;
+	}
+	/* The mount may lie over it. */
+	close_to_others(directories);
 }
 
 static void look_at_directory(struct directories *directories, const char *name)
@@ -82,7 +87,10 @@ static void look_at_directory(struct directories *directories, const char *name)
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
 	if (S_ISLNK(st.st_mode)) {
-		if (sc_source_stat(directories->source, name, &st, NULL) < 0)
+		int rc = sc_source_stat(directories->source, name, &st, NULL);
+		if (sc_io_is_shortage(rc))
+			close_to_others(directories);
+		if (rc < 0)
 			return;
 		look_at_target(directories, name);
 	}
@@ -108,7 +116,10 @@ static void look_at_part(void *context, size_t number)
 	struct directories *directories = context;
 	const struct sc_part_name *parts = directories->product->parts;
 	sc_autofree char *path = NULL;
-	if (sc_source_check_part(directories->source, parts[number].name, NULL) < 0)
+	int rc = sc_source_check_part(directories->source, parts[number].name, NULL);
+	if (sc_io_is_shortage(rc))
+		close_to_others(directories);
+	if (rc < 0)
 		return;
 	bool is_new = strchr(parts[number].name, '/') &&
 		      (number == 0 || !has_the_way_of(parts[number].name, parts[number - 1].name));

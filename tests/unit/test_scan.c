@@ -365,14 +365,15 @@ static void many_parts(void **state)
 }
 
 /* With a limit that leaves one free descriptor, the directory's own, no file can be opened. */
-static void no_file_is_opened(void **state)
+static void no_file_is_opened_by(void **state, dev_t mount_device)
 {
-	static const char *const entries[] = { "c.subcube.0.image", "c.subcube.1.odd", NULL };
+	static const char *const entries[] = { "c.subcube.0.image", "c.subcube.1.odd", "whole.image", NULL };
 	assert_int_equal(workdir_clean(state), 0);
 	make_entries(entries);
 	assert_int_equal(mkfifoat(workdir_fd, "c.subcube.2.image", 0600), 0);
 	assert_int_equal(symlinkat("c.subcube.3.image", workdir_fd, "c.subcube.3.image"), 0);
 	struct sc_source source = open_source("", false);
+	source.mount_device = mount_device;
 	struct sc_scan scan;
 	struct sc_error err = { 0 };
 	struct rlimit limit, old;
@@ -391,8 +392,44 @@ static void no_file_is_opened(void **state)
 	assert_int_equal(without, -EMFILE);
 	assert_true(has_words(err.text, "cannot read the directory"));
 	sc_autofree char *text = describe(&scan);
-	assert_string_equal(text, "c.image:0,2,3 missing 1\nc.odd:1 missing 0,2,3\n");
+	assert_string_equal(text, "c.image:0,2,3 missing 1\nc.odd:1 missing 0,2,3\nwhole.image:finished\n");
 	sc_scan_clear(&scan);
+	sc_source_close(&source);
+}
+
+static void no_file_is_opened(void **state)
+{
+	no_file_is_opened_by(state, 0);
+}
+
+/* Nor is one to see whether it leads into the mount: short of descriptors, no name may vanish from it. */
+static void nor_with_a_mount(void **state)
+{
+	struct stat st;
+	assert_int_equal(stat("/proc", &st), 0);
+	no_file_is_opened_by(state, st.st_dev);
+}
+
+static void a_directory_that_cannot_be_entered_now_is_an_error(void **state)
+{
+	static const char *const paths[] = { "c.workdirectory", "c.workdirectory/c.n1.image", NULL };
+	struct rlimit limit, old;
+	struct stat st;
+	struct sc_scan scan;
+	struct sc_error err = { 0 };
+	assert_int_equal(workdir_clean(state), 0);
+	make_paths(paths);
+	struct sc_source source = open_source("", false);
+	assert_int_equal(stat("/proc", &st), 0);
+	source.mount_device = st.st_dev;
+	int next = dup(source.dirfd);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	limit = (struct rlimit){ (rlim_t)next + 1, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	int rc = sc_scan_source(&source, &everything, &scan, &err);
+	setrlimit(RLIMIT_NOFILE, &old);
+	assert_int_equal(rc, -EMFILE);
 	sc_source_close(&source);
 }
 
@@ -424,6 +461,8 @@ int main(void)
 		cmocka_unit_test(a_stray_number_takes_no_memory),
 		cmocka_unit_test(many_parts),
 		cmocka_unit_test(no_file_is_opened),
+		cmocka_unit_test(nor_with_a_mount),
+		cmocka_unit_test(a_directory_that_cannot_be_entered_now_is_an_error),
 		cmocka_unit_test(an_unreadable_directory_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, workdir_setup, workdir_teardown);
