@@ -59,15 +59,8 @@ def _start(command: list[str]) -> None:
     """Returns when the mount answers. Interrupted, it leaves no process that could still mount."""
     # A file: the end of a pipe that is logged to would not come before that of the mount.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="backslashreplace") as messages:
-        child = None
-        try:
-            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages)
+        with programs.started(command, _stop, stderr=messages) as child:
             status = child.wait()
-        except BaseException:
-            if child:
-                _stop(child)
-            raise
-        child.stdout.close()
         messages.seek(0)
         if status != 0:
             raise MountError(messages.read().strip() or "%s ended with status %d" % (PROGRAM, status))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
 import subprocess
 import threading
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Iterator
 
 
 def find(name: str) -> str:
@@ -38,21 +39,27 @@ def run(command: list[str], on_output: Callable[[str], None], on_message: Callab
     another thread, to `on_message`. Returns the exit status, negative for a signal. When the caller is interrupted, or a
     function of his raises, the program is stopped first, which removes what it had not completed.
     """
-    child = None
-    try:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                 universal_newlines=True, encoding="utf-8", errors="backslashreplace")
+    with started(command, _stop, stderr=subprocess.PIPE, universal_newlines=True, encoding="utf-8",
+                 errors="backslashreplace") as child:
         messages = threading.Thread(target=_all_messages, args=(child.stderr, on_message), daemon=True)
         messages.start()
         _each_line(child.stdout, on_output)
         messages.join()
-        status = child.wait()
+        return child.wait()
+
+
+@contextlib.contextmanager
+def started(command: list[str], stop: Callable[[subprocess.Popen], None], **more) -> Iterator[subprocess.Popen]:
+    """A child whose standard output is a pipe, and which `stop` ends when the block does not get to its end."""
+    child = None
+    try:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **more)
+        yield child
     except BaseException:
         if child:
-            _stop(child)
+            stop(child)
         raise
     child.stdout.close()
-    return status
 
 
 def _each_line(stream, function: Callable[[str], None]) -> None:

@@ -1,7 +1,7 @@
 #include "testdata.h"
 
-#include <poll.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
 
 #include "bars.h"
