@@ -8,6 +8,9 @@
 
 #define MAGIC 0xbebebebeu
 
+/* Of an object with nothing in it: its length, an empty type, its version. */
+#define OBJECT_BYTES 12
+
 /* ---- reader ---- */
 
 void sc_aipsio_reader_init(struct sc_aipsio_reader *reader, const void *data, size_t size, const char *label,
@@ -193,11 +196,14 @@ static int open_object(struct sc_aipsio_reader *reader, char *type, size_t size)
 		return sc_aipsio_fail(reader, "expected the magic be be be be of AipsIO");
 	}
 	size_t start = reader->position, left = sc_aipsio_left(reader);
+	if (left < OBJECT_BYTES)
+		return sc_aipsio_fail(reader, "expected an object, %d bytes or more, the %s has %zu", OBJECT_BYTES,
+				      reader->depth > 0 ? "object around it" : "file", left);
 	uint32_t length = sc_aipsio_u32(reader);
-	if (length < 12 || length > left) {
+	if (length < OBJECT_BYTES || length > left) {
 		char text[128];
-		snprintf(text, sizeof(text), "expected the length of an object, 12 to %zu bytes, found %u", left,
-			 length);
+		snprintf(text, sizeof(text), "expected the length of an object, %d to %zu bytes, found %u",
+			 OBJECT_BYTES, left, length);
 		return fail_at(reader, start, text);
 	}
 	reader->object_end[reader->depth++] = start + length;
