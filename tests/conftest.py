@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import broken
 import families
 import faults
 import judge
@@ -94,6 +95,16 @@ def casa(family):
             made[name, cfio] = judge.describe_cfio(paths) if cfio else judge.describe(paths)
         return made[name, cfio][family(name).reference(ext)]
     return get
+
+
+@pytest.fixture(params=broken.BREAKAGES, ids=[b.replace(" ", "-") for b in broken.BREAKAGES])
+def broken_case(request, tmp_path):
+    """A source with a broken part, its parts as they were put in, and what was broken: for each way of breaking it."""
+    source = str(tmp_path / "source")
+    breakage = broken.BREAKAGES[request.param]
+    parts = broken.family(source)
+    breakage.break_it(source)
+    return source, parts, breakage
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """The programs under test, and a mount that is always taken down again."""
 
+import contextlib
 import functools
 import os
 import re
 import signal
 import subprocess
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -90,6 +92,26 @@ def wait_until(condition, seconds=STOP_S):
 
 
 FRESH_S, OLD_S = 120, 3600
+
+
+@contextlib.contextmanager
+def meanwhile(steps):
+    """A thread takes the steps of a generator, which yields how many seconds to rest after each; the body runs from the first one on."""
+    over, begun = threading.Event(), threading.Event()
+
+    def work():
+        for rest in steps:
+            begun.set()
+            if over.wait(rest):
+                return
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    begun.wait()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def age(path):

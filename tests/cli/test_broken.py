@@ -10,18 +10,9 @@ import programs
 import synth
 
 
-@pytest.fixture(params=broken.BREAKAGES, ids=[b.replace(" ", "-") for b in broken.BREAKAGES])
-def case(request, tmp_path):
-    source = str(tmp_path / "source")
-    breakage = broken.BREAKAGES[request.param]
-    parts = broken.family(source)
-    breakage.break_it(source)
-    return source, parts, breakage
-
-
 @pytest.mark.parametrize("tiling", ["casa", "keep"])
-def test_a_broken_part(case, tmp_path, tiling):
-    source, parts, breakage = case
+def test_a_broken_part(broken_case, tmp_path, tiling):
+    source, parts, breakage = broken_case
     out = tmp_path / "out"
     out.mkdir()
     done = programs.materialize("--tiling", tiling, source + "/cube", "-o", out / "made", timeout=60)

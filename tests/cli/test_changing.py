@@ -1,8 +1,8 @@
 """Parts that change while they are copied or cloned: that extension fails, old and new are never mixed."""
 
+import itertools
 import os
 import shutil
-import threading
 
 import numpy as np
 import pytest
@@ -35,37 +35,17 @@ def stamp(part, number, generation):
         stream.write(np.full(os.path.getsize(pixels(part)) // 4, value, "<f4").tobytes())
 
 
-class Imager(threading.Thread):
-    """Rewrites parts, in place or by new files, one after the other, until it is stopped."""
-
-    def __init__(self, source, replaces):
-        super().__init__(daemon=True)
-        self.source, self.replaces = source, replaces
-        self.over, self.begun = threading.Event(), threading.Event()
-
-    def __enter__(self):
-        self.start()
-        self.begun.wait()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.join()
-
-    def run(self):
-        generation = 0
-        while not self.over.is_set():
-            generation = generation % 999 + 1
-            # the last ones: the first are read before, so that all kinds of moments are met
-            for number in range(NPARTS - 1, NPARTS // 2, -1):
-                part = "%s/cube.subcube.%d.image" % (self.source, number)
-                if self.replaces:
-                    shutil.copyfile(pixels(part), pixels(part) + ".new")
-                    os.rename(pixels(part) + ".new", pixels(part))
-                stamp(part, number, generation)
-                self.begun.set()
-                if self.over.wait(0.03):
-                    return
+def imager(source, replaces):
+    """Rewrites parts, in place or by new files, one after the other."""
+    for generation in itertools.cycle(range(1, 1000)):
+        # the last ones: the first are read before, so that all kinds of moments are met
+        for number in range(NPARTS - 1, NPARTS // 2, -1):
+            part = "%s/cube.subcube.%d.image" % (source, number)
+            if replaces:
+                shutil.copyfile(pixels(part), pixels(part) + ".new")
+                os.rename(pixels(part) + ".new", pixels(part))
+            stamp(part, number, generation)
+            yield 0.03
 
 
 def check(image):
@@ -81,7 +61,7 @@ def copy_while(source, out, replaces, *options):
     counts = {0: 0, 1: 0}
     for number in range(NPARTS):
         stamp("%s/cube.subcube.%d.image" % (source, number), number, 0)
-    with Imager(source, replaces):
+    with programs.meanwhile(imager(source, replaces)):
         for _ in range(12):
             done = programs.materialize("--no-cache", "--settle=0", "--tiling=keep", *options, "-o", out, source + "/cube")
             assert done.returncode in counts, done.stderr

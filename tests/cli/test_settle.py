@@ -4,7 +4,6 @@ import fcntl
 import os
 import struct
 import subprocess
-import threading
 import time
 
 import pytest
@@ -39,32 +38,17 @@ class Locked:
         os.close(self.fd)
 
 
-class Writer(threading.Thread):
+def touching(path):
     """Changes a file of a part again and again, its size and bytes as they are."""
-
-    def __init__(self, path):
-        super().__init__(daemon=True)
-        self.path, self.over, self.begun = path, threading.Event(), threading.Event()
-
-    def __enter__(self):
-        self.start()
-        self.begun.wait()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.join()
-
-    def run(self):
-        while not self.over.wait(0.05):
-            os.utime(self.path)
-            self.begun.set()
+    while True:
+        os.utime(path)
+        yield 0.05
 
 
 @pytest.mark.parametrize("options", MODES)
 def test_a_part_that_is_being_written_is_refused(source, options, record_fault):
     part = source + "/cube.subcube.1.image"
-    with Writer(part + "/table.f0_TSM0"):
+    with programs.meanwhile(touching(part + "/table.f0_TSM0")):
         before = families.manifest(source)
         done = programs.materialize("--settle=0.5", *options, source + "/cube")
         assert done.returncode == 1

@@ -31,17 +31,8 @@ def read(path, offset=0, length=1 << 20):
     return done.stdout[1:] if done.stdout[:1] == b"+" else int(done.stdout[1:])
 
 
-@pytest.fixture(params=broken.BREAKAGES, ids=[b.replace(" ", "-") for b in broken.BREAKAGES])
-def case(request, tmp_path):
-    source = str(tmp_path / "source")
-    breakage = broken.BREAKAGES[request.param]
-    parts = broken.family(source)
-    breakage.break_it(source)
-    return source, parts, breakage
-
-
-def test_a_broken_part(case, mount):
-    source, parts, breakage = case
+def test_a_broken_part(broken_case, mount):
+    source, parts, breakage = broken_case
     with mount(source, *breakage.mount_options) as mnt:
         header = read(mnt.view("cube.image", "table.dat"))
         if breakage.lost is None or (breakage.header_may_fail and header == errno.EIO):
