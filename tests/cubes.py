@@ -16,6 +16,7 @@ import os
 
 import numpy as np
 
+import cubes_casacore
 import synth
 
 
@@ -46,7 +47,7 @@ def build(directory, cubes, names=None):
     """Writes the images "0", "1", ... or `names`; returns their paths."""
     os.makedirs(directory, exist_ok=True)
     paths = [os.path.join(directory, n) for n in names or [str(i) for i in range(len(cubes))]]
-    synth._write(list(zip(paths, cubes)), False, "cubes_casacore.py")
+    synth.write(cubes_casacore.write, list(zip(paths, cubes)))
     return paths
 
 

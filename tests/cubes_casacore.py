@@ -1,7 +1,4 @@
-"""Writes the images that cubes.py asks for (argument: a pickled list of path and Cube)."""
-
-import pickle
-import sys
+"""Writes the images that cubes.py asks for, in a process of their own."""
 
 import numpy as np
 from casacore.images import image
@@ -68,13 +65,3 @@ def write(path, cube):
         tab.putkeyword(key, value)
     tab.close()
     synth_casacore.write_history(path, cube.history)
-
-
-def main():
-    with open(sys.argv[1], "rb") as stream:
-        for path, cube in pickle.load(stream):
-            write(path, cube)
-
-
-if __name__ == "__main__":
-    main()

@@ -63,16 +63,8 @@ class Run:
         finally:
             if self.process.poll() is None:
                 os.killpg(self.process.pid, signal.SIGKILL)
-        assert programs.wait_until(lambda: not _exists(self.process.pid), 30), "children work on"
+        assert programs.wait_until(lambda: not programs.at_work(self.process.pid), 30), "children work on"
         return Outcome((self.process.returncode, out, err), self.tape)
-
-
-def _exists(group):
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def run(root, where, arguments, at=0, do="", **more):

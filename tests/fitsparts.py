@@ -1,35 +1,30 @@
 """FITS images as parts: exported by casacore from tables, or written by hand for what it does not export."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 
+import forked
 import programs
 import synth
 
 BLOCK = 2880
 BITPIX = {"u1": 8, "i2": 16, "i4": 32, "f4": -32, "f8": -64}
 
-EXPORT = """
-import sys
-from casacore.images import image
-for path, target in zip(sys.argv[1::2], sys.argv[2::2]):
-    image(path).tofits(target, velocity=False)
-"""
+
+def _to_fits(paths, targets):
+    from casacore.images import image
+    for path, target in zip(paths, targets):
+        yield image(path).tofits(target, velocity=False)
 
 
 def export(paths, targets):
     """casacore's own FITS files of the images `paths`: masked pixels become NaN, beams that differ a BEAMS table."""
     for target in targets:
         os.makedirs(os.path.dirname(target), exist_ok=True)
-    order = [str(p) for pair in zip(paths, targets) for p in pair]
-    env = dict(os.environ, OPENBLAS_NUM_THREADS="1", CASARCFILES="/dev/null")
-    done = subprocess.run([sys.executable, "-c", EXPORT, *order], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, env=env, timeout=300)
-    if done.returncode:
-        raise RuntimeError("cannot export: " + done.stdout[-3000:])
+    _, ended = forked.run(_to_fits, [str(p) for p in paths], [str(t) for t in targets], timeout=300)
+    if ended.status:
+        raise RuntimeError("cannot export: " + ended.text[-3000:])
     for target in targets:
         programs.age(target)
 

@@ -4,14 +4,15 @@
     describe_cfio(paths)   by casa-formats-io (skips the test when it is not installed)
 
 Each gives {path: description}; a description is a dictionary of plain values, {"error": text} for what cannot be opened.
-differences(a, b) compares two. Both readers run in a process of their own: casacore keeps tables open as long as its
-process lives, may crash on what it dislikes, and is never used by two threads.
+differences(a, b) compares two. Both readers run in a process of their own (see forked.py).
 """
 
 import json
 import os
 import subprocess
-import sys
+
+import forked
+import judge_casacore
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIMEOUT_S = 120
@@ -20,7 +21,7 @@ TIMEOUT_S = 120
 # ---- the side that asks ----
 
 def describe(paths):
-    return _ask([sys.executable, os.path.join(HERE, "judge_casacore.py")], paths)
+    return _ask(_casacore, paths)
 
 
 def describe_cfio(paths):
@@ -28,13 +29,13 @@ def describe_cfio(paths):
     python = cfio_python()
     if python is None:
         pytest.skip("casa-formats-io " + (os.environ.get("SC_CFIO_MISSING") or "is not installed; tools/test does that"))
-    return _ask([python, os.path.join(HERE, "judge_cfio.py")], paths)
+    return _ask(lambda todo: _cfio(python, todo), paths)
 
 
 def concat(parts, axis=3):
     """casacore's own concatenation (ImageConcat, relax) of the images `parts` along pixel axis `axis`."""
-    key = ":".join(parts)
-    return _ask([sys.executable, os.path.join(HERE, "judge_casacore.py"), "--concat", str(axis)], [key])[key]
+    answers, ended = forked.run(judge_casacore.each, judge_casacore.concatenation, [parts], axis, timeout=TIMEOUT_S)
+    return answers[0] if answers else _crash(ended.status, ended.text)
 
 
 def cfio_python():
@@ -51,23 +52,36 @@ def one_cfio(path):
     return describe_cfio([path])[path]
 
 
-def _ask(command, paths):
+def _casacore(todo):
+    answers, ended = forked.run(judge_casacore.each, judge_casacore.paged, todo, timeout=TIMEOUT_S)
+    return dict(zip(todo, answers)), ended.status, ended.text
+
+
+def _cfio(python, todo):
+    found = {}
+    run = subprocess.run([python, os.path.join(HERE, "judge_cfio.py"), *todo], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         text=True, timeout=TIMEOUT_S, env=dict(os.environ, OPENBLAS_NUM_THREADS="1"), cwd="/")
+    for line in run.stdout.splitlines():
+        if line.startswith("{"):
+            found.update(json.loads(line))
+    return found, run.returncode, run.stderr
+
+
+def _crash(status, text):
+    return {"error": "the reader ended with %d: %s" % (status, text[-2000:])}
+
+
+def _ask(reader, paths):
     """Descriptions of `paths`; a path that crashes its reader gets the error, the others are asked again without it."""
     found, todo = {}, [str(p) for p in paths]
-    env = dict(os.environ, OPENBLAS_NUM_THREADS="1", CASARCFILES="/dev/null")
     while todo:
-        run = subprocess.run(command + todo, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                             timeout=TIMEOUT_S, env=env, cwd="/")
-        for line in run.stdout.splitlines():
-            if line.startswith("{"):
-                found.update(json.loads(line))
-        left = [p for p in todo if p not in found]
-        if left and run.returncode == 0:
-            raise RuntimeError("no answer for %s: %s" % (left, run.stderr[-2000:]))
-        if left:
-            found[left[0]] = {"error": "the reader ended with %d: %s" % (run.returncode, run.stderr[-2000:])}
-            left = left[1:]
-        todo = left
+        answers, status, text = reader(todo)
+        found.update(answers)
+        todo = [p for p in todo if p not in found]
+        if todo and status == 0:
+            raise RuntimeError("no answer for %s: %s" % (todo, text[-2000:]))
+        if todo:
+            found[todo.pop(0)] = _crash(status, text)
     return found
 
 

@@ -1,8 +1,6 @@
-"""Describes images as casacore reads them: a JSON line for each path given. See judge.py."""
+"""Describes images as casacore reads them, for judge.py and virtual.py, in a process of their own."""
 
 import hashlib
-import json
-import sys
 
 import numpy as np
 from casacore.images import image
@@ -59,11 +57,31 @@ def frequencies(img, coordinates, nchan):
     return [img.toworld([c] + [0] * (img.ndim() - 1))[0] * scale for c in range(nchan)]
 
 
-def describe(path):
+def paged(path):
     img = image(path)
     if not img.ispersistent() or img.imagetype() != "PagedImage":
         raise RuntimeError("not a paged image but %s" % img.imagetype())
     return contents(img, table(path, ack=False))
+
+
+def any_kind(path):
+    """Paged or virtual."""
+    img = image(path)
+    return dict(contents(img), kind=img.imagetype())
+
+
+def concatenation(paths, axis):
+    """casacore's own, ImageConcat with relax."""
+    return contents(image(paths, axis=axis))
+
+
+def each(describe, todo, *more):
+    """Yields the answer for each; an image that cannot be opened is one."""
+    for one in todo:
+        try:
+            yield describe(one, *more)
+        except Exception as error:
+            yield {"error": "%s: %s" % (type(error).__name__, error)}
 
 
 def contents(img, tab=None):
@@ -108,21 +126,3 @@ def contents(img, tab=None):
             cube = table(tab.name() + "/" + name, ack=False).getdminfo()["*1"]["SPEC"]["HYPERCUBES"]["*1"]
             found["mask_tile_shape"] = plain(cube["TileShape"])
     return found
-
-
-def main():
-    concat = sys.argv[1:2] == ["--concat"]
-    for path in sys.argv[3 if concat else 1:]:
-        try:
-            if concat:
-                # casacore's own concatenation (ImageConcat, relax) of a list of images joined with colons
-                answer = contents(image(path.split(":"), axis=int(sys.argv[2])))
-            else:
-                answer = describe(path)
-        except Exception as error:  # an image that cannot be opened is an answer
-            answer = {"error": "%s: %s" % (type(error).__name__, error)}
-        print(json.dumps({path: answer}), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,13 +4,12 @@ import contextlib
 import ctypes
 import os
 import shutil
-import subprocess
-import sys
 import threading
 import time
 
 import numpy as np
 
+import forked
 import judge
 import programs
 import synth
@@ -80,21 +79,22 @@ def put(directory, scratch, made, number, ext=".image"):
     os.rename(os.path.join(scratch, name), os.path.join(directory, name))
 
 
+def _planes(path):
+    from casacore.images import image
+    im = image(path)
+    for pixels, mask in zip(im.getdata(), im.getmask()):
+        assert mask.all() or not mask.any()
+        values = np.unique(pixels[~mask])
+        assert len(values) <= 1, values
+        yield float(values[0]) if len(values) else None
+
+
 def planes(path):
-    """The value of each channel as casacore reads it; None: masked. In a process of its own, casacore keeps tables."""
-    code = ("import sys\nfrom casacore.images import image\nimport numpy as np\nim = image(sys.argv[1])\n"
-            "d, m = im.getdata(), im.getmask()\n"
-            "for c in range(d.shape[0]):\n"
-            "    assert m[c].all() or not m[c].any()\n"
-            "    v = np.unique(d[c][~m[c]])\n"
-            "    assert len(v) <= 1, v\n"
-            "    print(v[0] if len(v) else None)\n")
-    env = dict(os.environ, OPENBLAS_NUM_THREADS="1")
-    done = subprocess.run([sys.executable, "-c", code, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          timeout=judge.TIMEOUT_S, env=env)
-    if done.returncode:
-        raise OSError(done.stderr[-500:])
-    return [None if word == "None" else float(word) for word in done.stdout.split()]
+    """The value of each channel as casacore reads it; None: masked."""
+    values, ended = forked.run(_planes, path, timeout=judge.TIMEOUT_S)
+    if ended.status:
+        raise OSError(ended.text[-500:])
+    return values
 
 
 def expected(*values):

@@ -81,6 +81,19 @@ def processes(mountpoint):
     return found
 
 
+def at_work(group):
+    """Whether a process of this process group is at work: one that has ended may wait long for whoever asks how it did."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid) as stream:
+                state, _, own_group = stream.read().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(own_group) == group and state not in "ZX":
+            return True
+    return False
+
+
 def wait_until(condition, seconds=STOP_S):
     """True as soon as condition() holds, False when it does not within `seconds`."""
     end = time.monotonic() + seconds
@@ -89,9 +102,6 @@ def wait_until(condition, seconds=STOP_S):
             return False
         time.sleep(0.01)
     return True
-
-
-FRESH_S, OLD_S = 120, 3600
 
 
 @contextlib.contextmanager
@@ -112,6 +122,9 @@ def meanwhile(steps):
     finally:
         over.set()
         thread.join()
+
+
+FRESH_S, OLD_S = 120, 3600
 
 
 def age(path):

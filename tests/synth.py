@@ -7,16 +7,13 @@ must give. Pixels and masks are judged by what was put in here, never by what an
 import dataclasses
 import hashlib
 import os
-import pickle
-import subprocess
-import sys
 import tempfile
 
 import numpy as np
 
+import forked
 import programs
-
-HERE = os.path.dirname(os.path.abspath(__file__))
+import synth_casacore
 
 
 @dataclasses.dataclass
@@ -83,7 +80,7 @@ def build(directory, parts, ext=".image", base="cube", numbers=None):
     for big in (False, True):
         todo = [(p, part) for p, part in zip(paths, parts) if part.big_endian is big]
         if todo:
-            _write(todo, big)
+            write(synth_casacore.write, todo, big)
     return paths
 
 
@@ -111,18 +108,13 @@ def _sha256(array):
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def _write(todo, big_endian, script="synth_casacore.py"):
-    with tempfile.TemporaryDirectory() as scratch:
-        order = os.path.join(scratch, "order")
-        with open(order, "wb") as stream:
-            pickle.dump(todo, stream)
-        resource = os.path.join(scratch, "casarc")
-        with open(resource, "w") as stream:
-            stream.write("table.endianformat: %s\n" % ("big" if big_endian else "little"))
-        env = dict(os.environ, CASARCFILES=resource, OPENBLAS_NUM_THREADS="1", PYTHONPATH=HERE)
-        done = subprocess.run([sys.executable, os.path.join(HERE, script), order], env=env, cwd=scratch,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
-        if done.returncode:
-            raise RuntimeError("cannot make the parts: %s" % done.stdout[-3000:])
+def write(function, todo, big_endian=False):
+    """function(path, image) for each pair in `todo`, in a process that has casacore; what lies there then is as of yesterday."""
+    with tempfile.NamedTemporaryFile("w") as resources:
+        resources.write("table.endianformat: %s\n" % ("big" if big_endian else "little"))
+        resources.flush()
+        _, ended = forked.run(synth_casacore.each, function, todo, timeout=300, resources=resources.name)
+    if ended.status:
+        raise RuntimeError("cannot make the parts: %s" % ended.text[-3000:])
     for path, _ in todo:
         programs.age(path)

@@ -1,7 +1,4 @@
-"""Writes the images that synth.py asks for (argument: a pickled list of path and Part)."""
-
-import pickle
-import sys
+"""Writes the images that synth.py asks for, in a process of their own."""
 
 import numpy as np
 from casacore.images import image
@@ -124,11 +121,6 @@ def write_history(path, messages):
         log.close()
 
 
-def main():
-    with open(sys.argv[1], "rb") as stream:
-        for path, part in pickle.load(stream):
-            write(path, part)
-
-
-if __name__ == "__main__":
-    main()
+def each(function, todo):
+    for path, one in todo:
+        yield function(path, one)

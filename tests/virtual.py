@@ -7,23 +7,18 @@
 
 import json
 import os
-import subprocess
-import sys
 
+import forked
 import judge
+import judge_casacore
 
 # Not told by a catalog: casacore makes it from the parts, or it is of paged images only.
 OTHER = judge.INCIDENTAL + ("kind", "table_info", "keyword_names")
 
 
 def one(path, cwd="/"):
-    env = dict(os.environ, OPENBLAS_NUM_THREADS="1", CASARCFILES="/dev/null")
-    run = subprocess.run([sys.executable, os.path.join(judge.HERE, "judge_virtual.py"), str(path)], env=env,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=judge.TIMEOUT_S, cwd=cwd)
-    for line in run.stdout.splitlines():
-        if line.startswith("{"):
-            return json.loads(line)[str(path)]
-    return {"error": "the reader ended with %d: %s" % (run.returncode, run.stderr[-2000:])}
+    answers, ended = forked.run(judge_casacore.each, judge_casacore.any_kind, [str(path)], timeout=judge.TIMEOUT_S, cwd=cwd)
+    return answers[0] if answers else {"error": "the reader ended with %d: %s" % (ended.status, ended.text[-2000:])}
 
 
 def catalog(path):

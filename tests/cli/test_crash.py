@@ -40,15 +40,7 @@ def started(process, directory):
 
 
 def children_gone(group):
-    def gone():
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        return False
-    return programs.wait_until(gone, 20)
+    return programs.wait_until(lambda: not programs.at_work(group), 20)
 
 
 def finals(directory):

@@ -220,7 +220,7 @@ def test_a_plan_that_is_stopped_is_no_run(small):
 def test_json_of_a_run_that_is_stopped(small):
     """Stopped by a signal while the children wait for each read."""
     source, _ = small
-    command = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:delay_enter=1000000",
+    command = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:delay_enter=100000",
                programs.MATERIALIZE, "--json", "-j", "1", source + "/cube"]
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

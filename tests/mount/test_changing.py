@@ -1,7 +1,6 @@
 """Parts that change, go or move under files that are open: what is read is of the version that was opened, or an error."""
 
 import errno
-import mmap
 import os
 import shutil
 import subprocess
@@ -11,7 +10,6 @@ import pytest
 
 import fitsparts
 import programs
-import synth
 
 PLANE = 10 * 12 * 4    # of `small`
 PART = 2 * PLANE
