@@ -103,16 +103,18 @@ def expected(*values):
 
 
 def becomes(path, wanted, seconds=programs.STOP_S):
-    """Whether the image at `path` becomes `wanted`; while it goes over, opening it may fail."""
-    seen = []
-
-    def is_there():
+    """The image at `path` becomes `wanted`; while it goes over, opening it may fail."""
+    seen, end = [], time.monotonic() + seconds
+    while not seen or seen[-1] != wanted:
+        assert time.monotonic() < end, "wanted %s, the last of %d looks saw %s" % (wanted, len(seen), seen[-1])
+        before = inode(path)
         try:
             seen.append(planes(path))
         except OSError as error:
             seen.append(str(error))
-        return seen[-1] == wanted
-    assert programs.wait_until(is_there, seconds), "wanted %s, the last of %d looks saw %s" % (wanted, len(seen), seen[-1])
+        if seen[-1] != wanted:
+            # a name goes over sooner when nobody opens files of what it was
+            programs.wait_until(lambda: inode(path) != before, 1.5)
 
 
 def inode(path):

@@ -94,13 +94,13 @@ def at_work(group):
     return False
 
 
-def wait_until(condition, seconds=STOP_S):
+def wait_until(condition, seconds=STOP_S, pause_s=0.01):
     """True as soon as condition() holds, False when it does not within `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(0.01)
+        time.sleep(pause_s)
     return True
 
 
