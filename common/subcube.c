@@ -235,6 +235,11 @@ static int open_array(struct sc_subcube *subcube, const struct sc_source *source
 	if (!column)
 		return sc_error_set(err, -EUCLEAN, "%s/table.dat: no column \"%s\", not a CASA image", directory,
 				    column_name);
+	if (!sc_tsm_is_tiled(column->manager))
+		return sc_error_set(err, -EUCLEAN,
+				    "%s/table.dat: the column \"%s\" is stored by %s, expected a storage manager of tiles, "
+				    "such as TiledCellStMan",
+				    directory, column->name, column->manager);
 	char file[64];
 	struct part_path path;
 	sc_autofree uint8_t *data = NULL;

@@ -295,6 +295,19 @@ static const struct {
 	{ "TiledColumnStMan", read_column_header },
 };
 
+static size_t find_manager(const char *name)
+{
+	size_t i = 0;
+	while (i < SC_COUNT_OF(managers) && strcmp(name, managers[i].manager) != 0)
+		i++;
+	return i;
+}
+
+bool sc_tsm_is_tiled(const char *manager)
+{
+	return find_manager(manager) < SC_COUNT_OF(managers);
+}
+
 int sc_tsm_decode(const void *data, size_t size, const char *label, struct sc_tsm *ret_tsm, struct sc_error *err)
 {
 	struct sc_tsm tsm = { 0 };
@@ -303,9 +316,7 @@ int sc_tsm_decode(const void *data, size_t size, const char *label, struct sc_ts
 	char manager[32];
 	sc_aipsio_reader_init(reader, data, size, label, err);
 	sc_aipsio_peek_type(reader, manager, sizeof(manager));
-	size_t i = 0;
-	while (i < SC_COUNT_OF(managers) && strcmp(manager, managers[i].manager) != 0)
-		i++;
+	size_t i = find_manager(manager);
 	if (i == SC_COUNT_OF(managers))
 		return sc_aipsio_fail(reader, "expected the header of a tiled storage manager, found \"%s\"", manager);
 	uint32_t version = sc_aipsio_begin(reader, manager);

@@ -41,6 +41,9 @@ struct sc_tsm {
  */
 unsigned sc_tsm_type_bits(enum sc_type type);
 
+/* Whether it is one of those above: others have no tiles. */
+bool sc_tsm_is_tiled(const char *manager);
+
 /* Accepts one row with one cube and one data column; shapes are checked (no zero, no overflow: every byte offset fits int64_t). */
 int sc_tsm_decode(const void *data, size_t size, const char *label, struct sc_tsm *ret_tsm, struct sc_error *err);
 

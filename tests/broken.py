@@ -6,7 +6,9 @@ Each is done to the extension .image of a family of three parts with two extensi
 import dataclasses
 import os
 import shutil
+import sys
 
+import programs
 import synth
 
 # A plane is two pages of memory: the kernel reads, and loses, whole pages.
@@ -70,6 +72,25 @@ def _other(source, **fields):
     synth.build(source, [parts[1]], numbers=[1])
 
 
+COPY = """
+import sys
+from casacore.tables import table
+old = table(sys.argv[1], ack=False)
+managers = old.getdminfo()
+managers["*1"].update(TYPE=sys.argv[2], SPEC={})
+old.copy(sys.argv[1] + ".new", deep=True, valuecopy=True, dminfo=managers)
+"""
+
+
+def _stored_by(path, manager):
+    """casacore reads it as before."""
+    done = programs.run([sys.executable, "-c", COPY, path, manager])
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(path)
+    os.rename(path + ".new", path)
+    programs.age(path)
+
+
 BREAKAGES = {
     "missing in the middle": Breakage(_inside(shutil.rmtree), mount_options=("--missing=error",)),
     "an empty directory": Breakage(_inside(_empty_directory)),
@@ -94,6 +115,7 @@ BREAKAGES = {
     "another shape": Breakage(lambda s: _other(s, nx=NX + 1), words=(str(NX), str(NX + 1))),
     "another number of Stokes": Breakage(lambda s: _other(s, nstokes=2)),
     "another pixel type": Breakage(lambda s: _other(s, dtype="f8"), words=("float", "double")),
+    "pixels without tiles": Breakage(_inside(lambda p: _stored_by(p, "StandardStMan")), words=("table.dat", "StandardStMan")),
     "a FIFO for table.dat": Breakage(_inside(_fifo, name="table.dat"), words=("table.dat",)),
     "a FIFO for table.f0": Breakage(_inside(_fifo, name="table.f0"), words=("table.f0",)),
     "a FIFO for the pixel file": Breakage(_inside(_fifo, name="table.f0_TSM0"), words=("table.f0_TSM0",),
