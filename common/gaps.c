@@ -79,14 +79,17 @@ static int64_t left_over(const struct sc_gap_request *request, int64_t known, ui
 }
 
 /* Of what is missing at one end, where parts have `length` channels (0: different ones); 0: nothing tells. */
-static int64_t end_length(int64_t length, uint64_t nmissing, int64_t left)
+static int64_t end_length(int64_t length, uint64_t nmissing, int64_t left, bool at_first)
 {
 	if (length == 0 || nmissing > (uint64_t)INT32_MAX / (uint64_t)length)
 		return left;
 	int64_t most = (int64_t)nmissing * length;
 	/* What remains at the end of a division is shorter. */
 	bool is_remainder = left > most - length && left < most;
-	return is_remainder ? left : most;
+	/* As even a division as can be has parts that are longer by one channel, and these are the first. */
+	int64_t longer = at_first ? left - most : most - left;
+	bool is_even = longer > 0 && longer <= (int64_t)nmissing;
+	return left > 0 && (is_remainder || is_even) ? left : most;
 }
 
 static int end_lengths(const struct sc_gap_request *request, struct sc_gap *gaps, size_t ngaps, double spacing,
@@ -101,7 +104,8 @@ static int end_lengths(const struct sc_gap_request *request, struct sc_gap *gaps
 		uint64_t nmissing = gap->last_number - gap->first_number + 1;
 		if (!is_end(request, gap))
 			continue;
-		gap->nchan = end_length(length, nmissing, nends == 1 ? left_over(request, known, nmissing) : 0);
+		int64_t left = nends == 1 ? left_over(request, known, nmissing) : 0;
+		gap->nchan = end_length(length, nmissing, left, gap->before == 0);
 		if (gap->nchan == 0)
 			return sc_error_set(err, -EUCLEAN,
 					    "how many channels the missing %s part%s had cannot be told; --nchan TOTAL "

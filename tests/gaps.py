@@ -61,6 +61,8 @@ SCENARIOS = {
     "unequal, last": Scenario([3, 2, 4, 1], [3], ("--nparts=4", "--nchan=10")),
     "unequal, first": Scenario([4, 3, 2], [0], ("--nchan=9",)),
     "unequal, first and in the middle": Scenario([4, 1, 3, 2], [0, 2], ("--nchan=10",)),
+    "divided evenly, the shorter ones": Scenario([2, 1, 1, 1], [1, 2, 3], ("--nparts=4", "--nchan=5")),
+    "divided evenly, the longer ones": Scenario([2, 2, 1, 1], [0, 1], ("--nchan=6",)),
     "total given though it can be told": Scenario([2] * 4, [1], ("--nchan=8",)),
     "falling": Scenario([2] * 4, [0, 2], width=-1e6),
     "in GHz": Scenario([2] * 4, [0, 2], axis_unit="GHz"),

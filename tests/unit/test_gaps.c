@@ -76,6 +76,12 @@ static const struct {
 	/* Equal ones but for the last, which is not there yet. */
 	{ { { 0, 7, 0 }, { 1, 7, 7 }, { 2, 7, 14 } }, 0, 3, 24, "3:3-3:3@21" },
 	{ { { 0, 7, 0 } }, 0, 3, 24, "1:1-3:17@7" },
+	/* As even a division as can be: the first ones have one channel more. */
+	{ { { 0, 2, 0 } }, 0, 4, 6, "1:1-4:4@2" },
+	{ { { 0, 2, 0 }, { 1, 2, 2 } }, 0, 7, 12, "2:2-7:8@4" },
+	{ { { 0, 2, 0 }, { 2, 2, 4 } }, 0, 7, 13, "1:1-1:2@2 2:3-7:7@6" },
+	{ { { 2, 1, 4 }, { 3, 1, 5 } }, 0, 3, 6, "0:0-1:4@0" },
+	{ { { 3, 7, 23 } }, 0, 3, 30, "0:0-2:23@0" },
 	/* CASA's numbers begin at 1. */
 	{ { { 1, 2, 0 }, { 2, 2, 2 } }, 1, 2, 0, "" },
 	{ { { 2, 2, 2 }, { 3, 2, 4 } }, 1, 3, 0, "0:1-1:2@0" },
@@ -134,6 +140,8 @@ static void what_cannot_be_told_is_an_error(void **state)
 		{ { { 0, 2, 0 }, { 1, 2, 2 } }, 0, 2, 7, 1, "make 6 channels, expected 7" },
 		{ { { 0, 2, 0 }, { 2, 2, 4 } }, 0, 2, 4, 1, "make 6 channels, expected 4" },
 		{ { { 0, 2, 0 }, { 1, 3, 2 } }, 0, 1, 9, 1, "make 5 channels, expected 9" },
+		{ { { 0, 3, 0 } }, 0, 2, 6, 1, "make 9 channels, expected 6" },
+		{ { { 1, 2, 4 } }, 0, 1, 6, 1, "make 4 channels, expected 6" },
 		/* No spacing. */
 		{ { { 0, 1, 0 }, { 2, 1, 2 } }, 0, 2, 0, 0, "spacing|part.0" },
 		{ { { 0, 1, 0 }, { 2, 1, 2 } }, 0, 2, 0, NAN, "spacing|part.0" },
