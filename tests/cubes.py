@@ -4,7 +4,7 @@ A Cube has a list of coordinates, from the first pixel axis (x, the fastest) on:
 
     ("direction", x, y)     two axes; world reference at pixel x, y
     ("stokes", "I", "Q")    one
-    ("spectral", hz, width) one, linear
+    ("spectral", hz, width) one, linear; a unit may follow, which it is stored in
     ("linear", value, step) one
 
 Pixels are in C order, as everywhere in these tests: their first axis is the image's last.
@@ -31,6 +31,10 @@ class Cube:
     unit: str = "Jy/beam"
     object: str = "field"
     image_type: str = "Intensity"
+    tile: tuple = None          # x first; None: casacore's own choice
+    mask_tile: tuple = None     # None: as the pixels'
+    mask_name: str = "mask0"
+    big_endian: bool = False
 
 
 def cube(shape, axes, seed=0, dtype="f4", masked=False, **fields):
@@ -47,7 +51,10 @@ def build(directory, cubes, names=None):
     """Writes the images "0", "1", ... or `names`; returns their paths."""
     os.makedirs(directory, exist_ok=True)
     paths = [os.path.join(directory, n) for n in names or [str(i) for i in range(len(cubes))]]
-    synth.write(cubes_casacore.write, list(zip(paths, cubes)))
+    for big in (False, True):
+        todo = [(path, one) for path, one in zip(paths, cubes) if one.big_endian is big]
+        if todo:
+            synth.write(cubes_casacore.write, todo, big)
     return paths
 
 

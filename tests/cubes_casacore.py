@@ -1,5 +1,8 @@
 """Writes the images that cubes.py asks for, in a process of their own."""
 
+import os
+import shutil
+
 import numpy as np
 from casacore.images import image
 from casacore.images.coordinates import coordinatesystem
@@ -27,10 +30,12 @@ def linear(value, step):
             "cdelt": np.array([float(step)]), "pc": np.eye(1)}
 
 
-def spectral(hz, width):
-    return {"version": 2, "system": "LSRK", "restfreq": 1.42e9, "restfreqs": np.array([1.42e9]), "velType": 0,
-            "nativeType": 0, "velUnit": "km/s", "waveUnit": "mm", "formatUnit": "", "unit": "Hz", "name": "Frequency",
-            "wcs": {"crval": float(hz), "crpix": 0.0, "cdelt": float(width), "pc": 1.0, "ctype": "FREQ"}}
+def spectral(hz, width, unit="Hz"):
+    scale = synth_casacore.HERTZ[unit]
+    rest = 1.42e9 / scale
+    return {"version": 2, "system": "LSRK", "restfreq": rest, "restfreqs": np.array([rest]), "velType": 0,
+            "nativeType": 0, "velUnit": "km/s", "waveUnit": "mm", "formatUnit": "", "unit": unit, "name": "Frequency",
+            "wcs": {"crval": hz / scale, "crpix": 0.0, "cdelt": width / scale, "pc": 1.0, "ctype": "FREQ"}}
 
 
 MAKERS = {"direction": direction, "stokes": stokes, "linear": linear, "spectral": spectral}
@@ -53,12 +58,23 @@ def coordinates(cube):
     return coordinatesystem(record)
 
 
-def write(path, cube):
+def make(path, cube, tile):
     fields = {"values": cube.pixels, "coordsys": coordinates(cube)}
     if cube.mask is not None:
-        fields.update(mask=cube.mask, maskname="mask0")
-    img = image(path, **fields)
-    del img
+        fields.update(mask=cube.mask, maskname=cube.mask_name)
+    if tile:
+        fields["tileshape"] = tuple(tile[::-1])
+    image(path, **fields)
+
+
+def write(path, cube):
+    make(path, cube, cube.tile)
+    if cube.mask is not None and cube.mask_tile:
+        # casacore tiles a mask as it does the pixels: this one is another image's
+        make(path + ".other", cube, cube.mask_tile)
+        shutil.rmtree(os.path.join(path, cube.mask_name))
+        os.rename(os.path.join(path + ".other", cube.mask_name), os.path.join(path, cube.mask_name))
+        shutil.rmtree(path + ".other")
     tab = table(path, readonly=False, ack=False)
     miscinfo = {k: synth_casacore.typed(v) for k, v in cube.miscinfo.items()}
     for key, value in (("units", cube.unit), ("miscinfo", miscinfo), ("imageinfo", synth_casacore.image_info(cube))):
