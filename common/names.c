@@ -77,6 +77,29 @@ static int check_pattern(const char *text, const unsigned *counts, struct sc_err
 	return 0;
 }
 
+static bool same_tokens(const struct sc_pattern *a, const struct sc_pattern *b)
+{
+	bool same = a->ntokens == b->ntokens;
+	for (unsigned i = 0; same && i < a->ntokens; i++) {
+		same = a->tokens[i].kind == b->tokens[i].kind &&
+		       (a->tokens[i].kind != SC_TOKEN_TEXT ||
+			(a->tokens[i].length == b->tokens[i].length &&
+			 memcmp(a->tokens[i].text, b->tokens[i].text, a->tokens[i].length) == 0));
+	}
+	return same;
+}
+
+/* Where numbers begin is known of the known ones, however they were chosen. */
+static void settle_first_number(struct sc_pattern *pattern)
+{
+	for (unsigned i = 0; i < SC_NAMES_KNOWN; i++) {
+		if (same_tokens(pattern, &known[i])) {
+			pattern->from_one = known[i].from_one;
+			pattern->from_lowest = false;
+		}
+	}
+}
+
 int sc_pattern_parse(const char *text, struct sc_pattern *ret_pattern, struct sc_error *err)
 {
 	struct sc_pattern pattern = { .from_lowest = true };
@@ -102,9 +125,11 @@ int sc_pattern_parse(const char *text, struct sc_pattern *ret_pattern, struct sc
 	}
 	int rc = text[0] ? check_pattern(text, counts, err)
 			 : sc_error_set(err, -EINVAL, "the pattern is empty; it should be like '{base}.chunk{n}{ext}'");
-	if (rc == 0)
-		*ret_pattern = pattern;
-	return rc;
+	if (rc < 0)
+		return rc;
+	settle_first_number(&pattern);
+	*ret_pattern = pattern;
+	return 0;
 }
 
 static bool match_from(const struct sc_pattern *pattern, unsigned token, const char *at, struct sc_name_parts *parts);

@@ -77,6 +77,14 @@ def test_two_namings_of_one_image_are_an_error_unless_one_is_chosen(tmp_path):
         is_whole(source + "/cube.image", parts)
 
 
+def test_a_known_pattern_that_is_chosen_has_its_own_first_number(tmp_path):
+    """Number 0 is missing as it is without --pattern; of a pattern of one's own nothing tells where numbers begin."""
+    synth.build(str(tmp_path), synth.run([1, 1, 1])[1:], numbers=[1, 2])
+    done = programs.materialize("--pattern={base}.subcube.{n}{ext}", tmp_path / "cube")
+    assert done.returncode == 1, done.stderr
+    programs.assert_message(done.stderr, [synth.name(0), "missing"])
+
+
 def test_an_output_below_the_pattern_is_refused(tmp_path):
     """It would be a part of the next run."""
     source = str(tmp_path)
