@@ -25,6 +25,7 @@ import programs
 LAYOUTS = ("DSF",) * 8 + ("DFS", "DFS", "FDS", "SDF", "DF", "DF", "FD", "DSFL", "LFL", "DS", "LD", "LF")
 STOKES = ("I", "Q", "U", "V", "XX", "XY", "YX", "YY", "RR", "RL", "LR", "LL")
 NAMES = {"usual": ("cube.subcube.%d%s", 0, ()), "CASA's": ("cube.workdirectory/cube.n%d%s", 1, ()),
+         "chosen": ("cube.subcube.%d%s", 0, ("--pattern", "{base}.subcube.{n}{ext}")),
          "a pattern": ("cube_%d.part%s", 0, ("--pattern", "{base}_{n}.part{ext}"))}
 EXTENSIONS = (".image", ".image", ".image", ".residual", ".psf", ".model", ".weight")
 START_HZ = 1.4e9
@@ -279,7 +280,8 @@ def _name(rng, one):
         names = "d%d/an image %d" if one.fits else "d%d/an [image] %d"
         one.paths = [names % (n % 3, n) for n in range(len(one.cubes))]
         return
-    name, first, options = NAMES[rng.choice(list(NAMES))]
+    # without number 0 nothing tells that a pattern of one's own begins there
+    name, first, options = NAMES[rng.choice([n for n in NAMES if n != "a pattern" or 0 not in one.missing])]
     one.paths = [name % (n + first, one.ext) for n in range(len(one.cubes))]
     one.options += options
 
