@@ -47,7 +47,7 @@ class Case:
 
 def test_random_families(tmp_path, mount, soak):
     done = []
-    for seed in soak(short=4, long=200, done=lambda: len(done)):
+    for seed in soak(short=3, long=200, done=lambda: len(done)):
         one = randomfamilies.family(seed)
         try:
             check(one, tmp_path / str(seed), mount)
