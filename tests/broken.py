@@ -6,8 +6,8 @@ Each is done to the extension .image of a family of three parts with two extensi
 import dataclasses
 import os
 import shutil
-import sys
 
+import forked
 import programs
 import synth
 
@@ -72,20 +72,18 @@ def _other(source, **fields):
     synth.build(source, [parts[1]], numbers=[1])
 
 
-COPY = """
-import sys
-from casacore.tables import table
-old = table(sys.argv[1], ack=False)
-managers = old.getdminfo()
-managers["*1"].update(TYPE=sys.argv[2], SPEC={})
-old.copy(sys.argv[1] + ".new", deep=True, valuecopy=True, dminfo=managers)
-"""
+def _copy(path, manager):
+    from casacore.tables import table
+    old = table(path, ack=False)
+    managers = old.getdminfo()
+    managers["*1"].update(TYPE=manager, SPEC={})
+    yield old.copy(path + ".new", deep=True, valuecopy=True, dminfo=managers) is not None
 
 
 def _stored_by(path, manager):
     """casacore reads it as before."""
-    done = programs.run([sys.executable, "-c", COPY, path, manager])
-    assert done.returncode == 0, done.stderr
+    _, ended = forked.run(_copy, path, manager, timeout=60)
+    assert ended.status == 0, ended.text
     shutil.rmtree(path)
     os.rename(path + ".new", path)
     programs.age(path)

@@ -6,20 +6,18 @@ what casacore finds in images, in a process of its own.
 
 import dataclasses
 import os
-import pickle
 import random
 import shutil
-import subprocess
-import sys
-import tempfile
 
 import numpy as np
 
 import cubes
 import fitsparts
+import forked
 import gaps
 import judge
-import programs
+import judge_casacore
+import randomfamilies_casacore
 
 # Axes from x on, of which D is two: direction, Stokes, frequency, a linear one. The usual one is there more often.
 LAYOUTS = ("DSF",) * 8 + ("DFS", "DFS", "FDS", "SDF", "DF", "DF", "FD", "DSFL", "LFL", "DS", "LD", "LF")
@@ -325,15 +323,8 @@ def truth(one):
 
 
 def look(requests):
-    """What casacore finds: `requests` are a path, or a list of paths and an axis for its own concatenation."""
-    with tempfile.TemporaryDirectory() as scratch:
-        order, answer = os.path.join(scratch, "order"), os.path.join(scratch, "answer")
-        with open(order, "wb") as stream:
-            pickle.dump(requests, stream)
-        env = dict(os.environ, OPENBLAS_NUM_THREADS="1", CASARCFILES="/dev/null", PYTHONPATH=judge.HERE)
-        done = subprocess.run([sys.executable, os.path.join(judge.HERE, "randomfamilies_casacore.py"), order, answer], env=env,
-                              cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=judge.TIMEOUT_S)
-        if done.returncode:
-            raise RuntimeError("the reader ended with %d: %s" % (done.returncode, done.stdout[-2000:]))
-        with open(answer, "rb") as stream:
-            return pickle.load(stream)
+    """What casacore finds: `requests` are a path, or a list of paths for its own concatenation, and the axis."""
+    answers, ended = forked.run(judge_casacore.each, randomfamilies_casacore.described, requests, timeout=judge.TIMEOUT_S)
+    if ended.status:
+        raise RuntimeError("the reader ended with %d: %s" % (ended.status, ended.text[-2000:]))
+    return answers

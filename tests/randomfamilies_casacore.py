@@ -1,7 +1,4 @@
-"""What casacore finds in images (arguments: a pickled list of requests, a file for the answers). See randomfamilies.look."""
-
-import pickle
-import sys
+"""What casacore finds in images, for randomfamilies.look, in a process of their own."""
 
 from casacore.images import image
 
@@ -55,18 +52,6 @@ def contents(img, axis):
     }
 
 
-def main():
-    with open(sys.argv[1], "rb") as stream:
-        requests = pickle.load(stream)
-    answers = []
-    for what, axis in requests:
-        try:
-            answers.append(contents(image(what) if isinstance(what, str) else image(what, axis=axis), axis))
-        except Exception as error:  # an image that cannot be opened is an answer
-            answers.append({"error": "%s: %s" % (type(error).__name__, error)})
-    with open(sys.argv[2], "wb") as stream:
-        pickle.dump(answers, stream)
-
-
-if __name__ == "__main__":
-    main()
+def described(request):
+    what, axis = request
+    return contents(image(what) if isinstance(what, str) else image(what, axis=axis), axis)
