@@ -94,9 +94,10 @@ static int list_source(const struct sc_listing_request *request, const struct sc
 		return sc_error_errno(err, rc, "%s: cannot list the families", request->source);
 	if (listing->count > 0)
 		return 0;
-	return sc_error_set(err, -ENOENT, "No subcube files found in %s; give a directory that holds %s, or DIR/BASE",
-			    request->source,
-			    request->nextensions > 0 ? "subcubes of these extensions" : "BASE.subcube.N.EXT");
+	sc_autofree char *example = sc_pattern_example(request->pattern, source->base);
+	return sc_error_set(err, -ENOENT, "No subcube files found in %s; give a directory that holds %s%s, or DIR/BASE",
+			    request->source, example ? example : "subcubes",
+			    request->nextensions > 0 ? " of these extensions" : "");
 }
 
 int sc_listing_make(const struct sc_listing_request *request, struct sc_listing *ret_listing, struct sc_error *err)

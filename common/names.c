@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -224,7 +225,7 @@ unsigned sc_pattern_depth(const struct sc_pattern *pattern)
 	return depth;
 }
 
-char *sc_pattern_format(const struct sc_pattern *pattern, const char *base, uint64_t number, const char *ext)
+static char *fill_in(const struct sc_pattern *pattern, const char *base, const char *number, const char *ext)
 {
 	char *text = NULL;
 	size_t size;
@@ -240,7 +241,7 @@ char *sc_pattern_format(const struct sc_pattern *pattern, const char *base, uint
 			fputs(base, stream);
 			break;
 		case SC_TOKEN_NUMBER:
-			fprintf(stream, "%llu", (unsigned long long)number);
+			fputs(number, stream);
 			break;
 		case SC_TOKEN_EXT:
 			fputs(ext, stream);
@@ -252,4 +253,16 @@ char *sc_pattern_format(const struct sc_pattern *pattern, const char *base, uint
 		return NULL;
 	}
 	return text;
+}
+
+char *sc_pattern_format(const struct sc_pattern *pattern, const char *base, uint64_t number, const char *ext)
+{
+	char digits[24];
+	snprintf(digits, sizeof(digits), "%" PRIu64, number);
+	return fill_in(pattern, base, digits, ext);
+}
+
+char *sc_pattern_example(const struct sc_pattern *pattern, const char *base)
+{
+	return fill_in(pattern ? pattern : &known[0], base ? base : "BASE", "N", ".EXT");
 }

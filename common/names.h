@@ -57,4 +57,7 @@ unsigned sc_pattern_depth(const struct sc_pattern *pattern);
 /* The path of a part; the caller frees it, NULL: out of memory. */
 char *sc_pattern_format(const struct sc_pattern *pattern, const char *base, uint64_t number, const char *ext);
 
+/* The same for messages: "BASE.subcube.N.EXT" for no base, and for no pattern. */
+char *sc_pattern_example(const struct sc_pattern *pattern, const char *base);
+
 #endif

@@ -89,14 +89,17 @@ static int open_log(const struct sc_options *options, struct sc_error *err)
 static int explain_nothing_found(const struct program *program, struct sc_error *err)
 {
 	const struct sc_source *source = &program->source;
-	const char *given = program->options.source;
+	const struct sc_options *options = &program->options;
+	sc_autofree char *example = sc_pattern_example(options->has_pattern ? &options->pattern : NULL, source->base);
+	const char *wanted = example ? example : "subcubes";
 	if (source->base)
-		return sc_error_set(
-		    err, -ENOENT, "No subcube files found in %s; it is no directory, and %s holds no %s.subcube.N.EXT",
-		    given, source->path, source->base);
+		return sc_error_set(err, -ENOENT,
+				    "No subcube files found in %s; it is no directory, and %s holds no %s",
+				    options->source, source->path, wanted);
 	return sc_error_set(err, -ENOENT,
-			    "No subcube files found in %s; give a directory that holds BASE.subcube.N.EXT, or say with "
-			    "--nparts how many there will be", given);
+			    "No subcube files found in %s; give a directory that holds %s, or say with --nparts how "
+			    "many there will be",
+			    options->source, wanted);
 }
 
 /* An imager may begin after we do: who knows how many parts there will be has not mistaken the directory. */

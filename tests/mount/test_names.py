@@ -62,6 +62,17 @@ def test_a_pattern_that_cannot_be_is_wrong_usage(tmp_path):
     programs.assert_message(done.stderr, ["--pattern", "{ext}"])
 
 
+@pytest.mark.parametrize("options", [[], ["--list"]])
+def test_a_pattern_that_nothing_follows_is_told_as_names(tmp_path, options):
+    source, mountpoint = tmp_path / "source", [tmp_path / "mnt"] * (not options)
+    synth.build(str(source), synth.run([1, 1]))
+    (tmp_path / "mnt").mkdir()
+    for place, wanted in ((source, "BASE-N-part.EXT"), (source / "cube", "cube-N-part.EXT")):
+        done = programs.run([programs.SUBCUBEFS, *options, "--pattern={base}-{n}-part{ext}", place, *mountpoint])
+        assert done.returncode == 1
+        programs.assert_message(done.stderr, ["No subcube files found in", wanted])
+
+
 def test_two_namings_of_one_image(tmp_path, mount):
     source, old, new = str(tmp_path / "source"), synth.run([1, 1]), synth.run([2, 2], start=2e9)
     place(source, [casas(1), casas(2)], new)
