@@ -9,6 +9,8 @@ import pytest
 
 import programs
 
+pytestmark = pytest.mark.once
+
 # Compiles the programs once more, with Debian's options.
 BUILD_S = 1200
 

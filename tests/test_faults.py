@@ -9,6 +9,8 @@ import pytest
 import faults
 import programs
 
+pytestmark = pytest.mark.once
+
 CONTENT = bytes(range(256)) * 40
 
 

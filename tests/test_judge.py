@@ -13,6 +13,8 @@ import programs
 import synth
 import tiles
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("name", families.FAMILIES)
 def test_casacore_sees_in_casas_images_what_casa_says_of_them(name, casa):

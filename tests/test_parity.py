@@ -10,6 +10,8 @@ import pytest
 import parity
 import programs
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def collected():
