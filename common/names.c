@@ -172,6 +172,7 @@ static bool match_from(const struct sc_pattern *pattern, unsigned token, const c
 		if (length == 0 || length > NUMBER_DIGITS)
 			return false;
 		parts->number = strtoull(at, NULL, 10);
+		parts->width = *at == '0' ? (unsigned)length : 1;
 		return match_from(pattern, token + 1, at + length, parts);
 	case SC_TOKEN_BASE:
 	case SC_TOKEN_EXT:
@@ -255,10 +256,11 @@ static char *fill_in(const struct sc_pattern *pattern, const char *base, const c
 	return text;
 }
 
-char *sc_pattern_format(const struct sc_pattern *pattern, const char *base, uint64_t number, const char *ext)
+char *sc_pattern_format(const struct sc_pattern *pattern, const char *base, uint64_t number, unsigned width,
+			const char *ext)
 {
 	char digits[24];
-	snprintf(digits, sizeof(digits), "%" PRIu64, number);
+	snprintf(digits, sizeof(digits), "%0*" PRIu64, (int)width, number);
 	return fill_in(pattern, base, digits, ext);
 }
 

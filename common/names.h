@@ -35,6 +35,7 @@ struct sc_name_parts {
 	const char *base, *ext;
 	size_t base_length, ext_length;
 	uint64_t number;
+	unsigned width; /* that the number is padded to with zeros; 1: it is not */
 };
 
 /* pclean's {base}.subcube.{n}{ext}, from 0, and CASA's {base}.workdirectory/{base}.n{n}{ext}, from 1. */
@@ -54,8 +55,9 @@ bool sc_pattern_match_directory(const struct sc_pattern *pattern, const char *na
 /* How many slashes the pattern has. */
 unsigned sc_pattern_depth(const struct sc_pattern *pattern);
 
-/* The path of a part; the caller frees it, NULL: out of memory. */
-char *sc_pattern_format(const struct sc_pattern *pattern, const char *base, uint64_t number, const char *ext);
+/* The path of a part, its number padded with zeros to `width`; the caller frees it, NULL: out of memory. */
+char *sc_pattern_format(const struct sc_pattern *pattern, const char *base, uint64_t number, unsigned width,
+			const char *ext);
 
 /* The same for messages: "BASE.subcube.N.EXT" for no base, and for no pattern. */
 char *sc_pattern_example(const struct sc_pattern *pattern, const char *base);

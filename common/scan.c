@@ -351,7 +351,9 @@ int sc_scan_source(const struct sc_source *source, const struct sc_scan_options 
 
 char *sc_scan_part_name(const struct sc_product *product, uint64_t number)
 {
-	return sc_pattern_format(product->pattern, product->base, number, product->ext);
+	struct sc_name_parts first;
+	bool known = product->nparts > 0 && sc_pattern_match(product->pattern, product->parts[0].name, &first);
+	return sc_pattern_format(product->pattern, product->base, number, known ? first.width : 1, product->ext);
 }
 
 void sc_scan_clear(struct sc_scan *scan)

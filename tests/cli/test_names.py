@@ -77,6 +77,16 @@ def test_two_namings_of_one_image_are_an_error_unless_one_is_chosen(tmp_path):
         is_whole(source + "/cube.image", parts)
 
 
+def test_what_is_missing_is_named_as_its_siblings_are(tmp_path):
+    """Padded with zeros, where they are."""
+    for name, names in (("padded", "cube.chunk%04d.image"), ("plain", "cube.chunk%d.image")):
+        source = str(tmp_path / name)
+        place(source, [names % n for n in (8, 9, 11)], synth.run([1, 1, 1]))
+        done = programs.materialize("--pattern={base}.chunk{n}{ext}", source + "/cube")
+        assert done.returncode == 1
+        programs.assert_message(done.stderr, [names % 1, names % 7, "missing"])
+
+
 def test_a_known_pattern_that_is_chosen_has_its_own_first_number(tmp_path):
     """Number 0 is missing as it is without --pattern; of a pattern of one's own nothing tells where numbers begin."""
     synth.build(str(tmp_path), synth.run([1, 1, 1])[1:], numbers=[1, 2])

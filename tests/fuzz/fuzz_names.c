@@ -6,24 +6,6 @@
 
 #include "names.h"
 
-/* The number may have zeros in front in the name, which a pattern does not write. */
-static bool same_but_for_zeros(const char *name, const char *again)
-{
-	while (*name && *again) {
-		if (*name == *again) {
-			name++;
-			again++;
-		} else if (*name == '0') {
-			name++;
-		} else {
-			return false;
-		}
-	}
-	while (*name == '0')
-		name++;
-	return !*name && !*again;
-}
-
 static void check_match(const struct sc_pattern *pattern, const char *name)
 {
 	struct sc_name_parts parts;
@@ -34,8 +16,8 @@ static void check_match(const struct sc_pattern *pattern, const char *name)
 	sc_autofree char *base = fuzz_text((const uint8_t *)parts.base, parts.base_length);
 	sc_autofree char *ext = fuzz_text((const uint8_t *)parts.ext, parts.ext_length);
 	fuzz_require(!strchr(base, '/') && !strchr(ext, '/'));
-	sc_autofree char *again = sc_pattern_format(pattern, base, parts.number, ext);
-	fuzz_require(again && same_but_for_zeros(name, again));
+	sc_autofree char *again = sc_pattern_format(pattern, base, parts.number, parts.width, ext);
+	fuzz_require(again && strcmp(name, again) == 0);
 	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/'), depth++) {
 		sc_autofree char *directory = fuzz_text((const uint8_t *)name, (size_t)(slash - name));
 		fuzz_require(sc_pattern_match_directory(pattern, directory, depth));

@@ -234,17 +234,19 @@ static void names_are_formatted(void **state)
 	static const struct {
 		const char *pattern, *base;
 		uint64_t number;
+		unsigned width;
 		const char *ext, *name;
 		unsigned depth;
 	} cases[] = {
-		{ "{base}.subcube.{n}{ext}", "cube", 0, ".image", "cube.subcube.0.image", 0 },
-		{ "{base}.w/{base}.n{n}{ext}", "a.b", 12, ".psf", "a.b.w/a.b.n12.psf", 1 },
-		{ "{n}/{base}/{ext}", "%s", 999999999999, ".%d", "999999999999/%s/.%d", 2 },
+		{ "{base}.subcube.{n}{ext}", "cube", 0, 1, ".image", "cube.subcube.0.image", 0 },
+		{ "{base}-{n}-image{ext}", "cube", 7, 4, ".fits", "cube-0007-image.fits", 0 },
+		{ "{base}.w/{base}.n{n}{ext}", "a.b", 12, 1, ".psf", "a.b.w/a.b.n12.psf", 1 },
+		{ "{n}/{base}/{ext}", "%s", 999999999999, 1, ".%d", "999999999999/%s/.%d", 2 },
 	};
 	for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
 		struct sc_pattern pattern;
 		parse(cases[i].pattern, &pattern);
-		sc_autofree char *name = sc_pattern_format(&pattern, cases[i].base, cases[i].number, cases[i].ext);
+		sc_autofree char *name = sc_pattern_format(&pattern, cases[i].base, cases[i].number, cases[i].width, cases[i].ext);
 		assert_string_equal(name, cases[i].name);
 		assert_int_equal(sc_pattern_depth(&pattern), cases[i].depth);
 		expect_match(&pattern, name, cases[i].base, cases[i].number, cases[i].ext);
