@@ -12,7 +12,7 @@ BUILD_PACKAGES="meson ninja-build pkg-config gcc g++ libfuse3-dev casacore-dev w
 # casacore opens no image whose telescope it cannot look up, hence the observatories.
 RUN_PACKAGES="fuse3 python3-casacore python3-numpy casacore-data-observatories xz-utils"
 TEST_PACKAGES="valgrind python3-pytest python3-pytest-xdist python3-venv python3-setuptools python3-wheel ca-certificates attr acl binutils mount procps bsdutils strace xfsprogs btrfs-progs systemd mandoc zsh debhelper dh-python lintian"
-FUZZ_PACKAGES="clang"
+FUZZ_PACKAGES="clang libclang-rt-dev"
 BENCH_PACKAGES="xfsprogs btrfs-progs mount util-linux procps"
 
 say() {
