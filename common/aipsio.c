@@ -197,7 +197,7 @@ static int open_object(struct sc_aipsio_reader *reader, char *type, size_t size)
 	}
 	size_t start = reader->position, left = sc_aipsio_left(reader);
 	if (left < OBJECT_BYTES)
-		return sc_aipsio_fail(reader, "expected an object, %d bytes or more, the %s has %zu", OBJECT_BYTES,
+		return sc_aipsio_fail(reader, "expected an object, at least %d more bytes, the %s has %zu", OBJECT_BYTES,
 				      reader->depth > 0 ? "object around it" : "file", left);
 	uint32_t length = sc_aipsio_u32(reader);
 	if (length < OBJECT_BYTES || length > left) {

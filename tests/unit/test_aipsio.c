@@ -100,7 +100,7 @@ static void names_what_is_wrong_and_where(void **state)
 		  "f: byte 4: expected the length of an object, 12 to 19 bytes, found 20" },
 		{ BYTES(MAGIC "\0\0\0\x0b\0\0\0\x01T\0\0\0\x01\0\0\0\x02hi"),
 		  "f: byte 4: expected the length of an object, 12 to 19 bytes, found 11" },
-		{ BYTES(MAGIC "\0\0\0\x13\0\0"), "f: byte 4: expected an object, 12 bytes or more, the file has 6" },
+		{ BYTES(MAGIC "\0\0\0\x13\0\0"), "f: byte 4: expected an object, at least 12 more bytes, the file has 6" },
 		{ BYTES(MAGIC "\0\0\0\x13\0\0\0\x01U\0\0\0\x01\0\0\0\x02hi"),
 		  "f: byte 0: expected an object \"T\", found \"U\"" },
 		{ BYTES(MAGIC "\0\0\0\x13\xff\xff\xff\xffT\0\0\0\x01\0\0\0\x02hi"),
