@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "spectral.h"
+
 static const char *const kinds[] = { "direction", "spectral", "stokes", "linear", "tabular", "quality" };
 
 /* "spectral2"; by hand, for it is asked a dozen times for each part. */
@@ -72,26 +74,26 @@ static bool near(double a, double b)
 	return fabs(a - b) <= 1e-13 * larger;
 }
 
-/* Element `left_out` of arrays (-1: none) does not count. */
-static bool doubles_near(const struct sc_field *a, const struct sc_field *b, int64_t left_out)
+/* Values of `b` are taken times `scale`; element `left_out` of arrays (-1: none) does not count. */
+static bool doubles_near(const struct sc_field *a, const struct sc_field *b, double scale, int64_t left_out)
 {
 	if (a->type == SC_TYPE_DOUBLE && b->type == SC_TYPE_DOUBLE)
-		return near(a->real[0], b->real[0]);
+		return near(a->real[0], b->real[0] * scale);
 	if (a->type != SC_TYPE_ARRAY_DOUBLE || b->type != SC_TYPE_ARRAY_DOUBLE || a->array.count != b->array.count)
 		return false;
 	const double *x = a->array.elements, *y = b->array.elements;
 	for (uint64_t i = 0; i < a->array.count; i++) {
-		if ((int64_t)i != left_out && !near(x[i], y[i]))
+		if ((int64_t)i != left_out && !near(x[i], y[i] * scale))
 			return false;
 	}
 	return true;
 }
 
-static void format_element(char *text, size_t size, const struct sc_field *field, uint64_t at)
+static void format_element(char *text, size_t size, const struct sc_field *field, uint64_t at, double scale)
 {
 	switch (field->type) {
 	case SC_TYPE_ARRAY_DOUBLE:
-		snprintf(text, size, "%.17g", ((const double *)field->array.elements)[at]);
+		snprintf(text, size, "%.17g", ((const double *)field->array.elements)[at] * scale);
 		break;
 	case SC_TYPE_ARRAY_INT:
 		snprintf(text, size, "%d", ((const int32_t *)field->array.elements)[at]);
@@ -104,8 +106,8 @@ static void format_element(char *text, size_t size, const struct sc_field *field
 	}
 }
 
-/* A value as people read it; long arrays are cut. */
-static void format_value(char *text, size_t size, const struct sc_field *field)
+/* A value as people read it, times `scale` where it is a double; long arrays are cut. */
+static void format_value(char *text, size_t size, const struct sc_field *field, double scale)
 {
 	if (!field) {
 		snprintf(text, size, "none");
@@ -116,6 +118,8 @@ static void format_value(char *text, size_t size, const struct sc_field *field)
 		snprintf(text, size, "%s", field->string.bytes);
 		return;
 	case SC_TYPE_DOUBLE:
+		snprintf(text, size, "%.17g", field->real[0] * scale);
+		return;
 	case SC_TYPE_FLOAT:
 		snprintf(text, size, "%.17g", field->real[0]);
 		return;
@@ -135,7 +139,7 @@ static void format_value(char *text, size_t size, const struct sc_field *field)
 	text[0] = 0;
 	for (uint64_t i = 0; i < field->array.count && used < size; i++) {
 		char element[64];
-		format_element(element, sizeof(element), field, i);
+		format_element(element, sizeof(element), field, i, scale);
 		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", element);
 	}
 }
@@ -181,6 +185,15 @@ static const struct compared_field observation_fields[] = {
 	{ "observer", "observer" },
 };
 
+/* What the field of `other` is to be multiplied by to be in the unit of `first`; 1 where a unit is not known. */
+static double unit_scale(const struct sc_record *first, const struct sc_record *other, const char *name)
+{
+	if (strcmp(name, "restfreq") != 0 && strcmp(name, "restfreqs") != 0)
+		return 1;
+	double hz = sc_spectral_unit_in_hz(first), other_hz = sc_spectral_unit_in_hz(other);
+	return hz > 0 && other_hz > 0 ? other_hz / hz : 1;
+}
+
 /* `left_out`: the index on the concatenation axis, -1 in other coordinates. */
 static int compare_fields(const struct sc_record *first, const struct sc_record *other,
 			  const struct compared_field *fields, size_t nfields, const char *kind, int left_out,
@@ -189,12 +202,14 @@ static int compare_fields(const struct sc_record *first, const struct sc_record 
 	for (size_t i = 0; i < nfields; i++) {
 		const struct sc_field *a = sc_record_find(first, fields[i].name);
 		const struct sc_field *b = sc_record_find(other, fields[i].name);
-		if ((!a && !b) || (a && b && (sc_field_equal(a, b) || doubles_near(a, b, left_out))))
+		double scale = unit_scale(first, other, fields[i].name);
+		bool is_equal = a && b && scale == 1 && sc_field_equal(a, b);
+		if ((!a && !b) || is_equal || (a && b && doubles_near(a, b, scale, left_out)))
 			continue;
 		char what[128], value[256], other_value[256];
 		snprintf(what, sizeof(what), "%s%s%s", kind, kind[0] ? " " : "", fields[i].what);
-		format_value(value, sizeof(value), a);
-		format_value(other_value, sizeof(other_value), b);
+		format_value(value, sizeof(value), a, 1);
+		format_value(other_value, sizeof(other_value), b, scale);
 		int rc = difference(context, what, value, other_value);
 		if (rc < 0)
 			return rc;

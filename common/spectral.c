@@ -11,8 +11,7 @@ static int bad(struct sc_error *err, const char *name, const char *what)
 	return sc_error_set(err, -EUCLEAN, "%s: its spectral coordinate %s", name, what);
 }
 
-/* How many Hz the unit of the coordinate's linear axis is; 0 when that is not known. */
-static double unit_in_hz(const struct sc_record *spectral)
+double sc_spectral_unit_in_hz(const struct sc_record *spectral)
 {
 	static const struct {
 		const char *unit;
@@ -114,7 +113,7 @@ int sc_spectral_frequencies(const struct sc_record *spectral, const char *name, 
 {
 	const struct sc_record *wcs = sc_record_get_record(spectral, "wcs");
 	const struct sc_record *tabular = sc_record_get_record(spectral, "tabular");
-	double unit_hz = unit_in_hz(spectral);
+	double unit_hz = sc_spectral_unit_in_hz(spectral);
 	if (unit_hz == 0)
 		return bad(err, name, "is in another unit than Hz, kHz, MHz, GHz or THz");
 	if (wcs)
@@ -168,7 +167,7 @@ static struct sc_record *make_linear(struct sc_record *spectral)
 
 int sc_spectral_set_mean(struct sc_record *spectral, const double *hz, size_t count)
 {
-	double crpix = 0, unit_hz = unit_in_hz(spectral), increment = mean_increment(hz, count) / unit_hz;
+	double crpix = 0, unit_hz = sc_spectral_unit_in_hz(spectral), increment = mean_increment(hz, count) / unit_hz;
 	struct sc_record *wcs = make_linear(spectral);
 	if (!wcs)
 		return -ENOMEM;

@@ -5,14 +5,17 @@
  * (casacore, coordinates/Coordinates/SpectralCoordinate.cc, save):
  *   wcs      { crval, crpix, cdelt, pc, ctype "FREQ" }: f(p) = crval + pc cdelt (p - crpix)
  *   tabular  { crval, crpix, cdelt, pc, axes, units, pixelvalues, worldvalues }
- * wcs is in the record's "unit" (a comment of casacore's says Hz, its code says otherwise), a table in
- * its own "units", which are Hz. Both are in the native frame ("system"), whatever frame the conversion
+ * wcs and the rest frequencies are in the record's "unit" (a comment of casacore's says Hz, its code says
+ * otherwise), a table in its own "units", which are Hz. Both are in the native frame ("system"), whatever frame the conversion
  * layer shows. Pixels count from 0.
  */
 #ifndef SC_SPECTRAL_H
 #define SC_SPECTRAL_H
 
 #include "record.h"
+
+/* How many Hz the record's unit is; 0 when that is not known. */
+double sc_spectral_unit_in_hz(const struct sc_record *spectral);
 
 /* Frequencies in Hz of the channels 0 to count - 1, and the increment of the record. `name` is for messages. */
 int sc_spectral_frequencies(const struct sc_record *spectral, const char *name, size_t count, double *ret_hz,

@@ -257,8 +257,7 @@ def the_same_frequencies_twice():
 # ---- headers that differ: casacore's relaxed rules, each difference a warning with the part and both values ----
 
 def _differs(field, values, texts, **more):
-    parts = synth.run([1, 1, 1], **{field: values}, **more)
-    return Recipe(parts, warnings=[[synth.name(1)] + texts])
+    return Recipe(synth.run([1, 1, 1], **{field: values}), warnings=[[synth.name(1)] + texts], **more)
 
 
 @recipe
@@ -289,6 +288,12 @@ def frames_differ():
 @recipe
 def rest_frequencies_differ():
     return _differs("rest_frequency", [1.42e9, 1.6e9, 1.42e9], ["rest"])
+
+
+@recipe
+def units_differ():
+    """casacore takes GHz for Hz."""
+    return _differs("axis_unit", ["Hz", "GHz", "Hz"], ["spectral unit", "GHz"], concat_keys=HEADER[:-1])
 
 
 @recipe

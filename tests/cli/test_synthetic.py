@@ -59,6 +59,13 @@ def test_what_differs_is_a_warning_and_nothing_else_is(made):
             assert synth.name(1) not in done.stderr
 
 
+def test_a_rest_frequency_in_another_unit_is_the_same(tmp_path):
+    source = str(tmp_path / "source")
+    synth.build(source, recipes.units_differ().parts)
+    done = programs.materialize("-o", tmp_path / "made", source + "/cube")
+    assert done.returncode == 0 and "rest frequenc" not in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("tiling", TILINGS)
 def test_casa_formats_io_sees_the_same(made, tiling):
     assert "error" not in made.said[tiling], made.said[tiling]["error"]

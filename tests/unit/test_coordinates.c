@@ -29,6 +29,12 @@ static void put_strings(struct sc_record *record, const char *name, const char *
 	assert_int_equal(sc_record_put_vector(record, name, SC_TYPE_ARRAY_STRING, strings, b ? 2 : 1), 0);
 }
 
+static void put_rest_frequency(struct sc_record *spectral, double value)
+{
+	assert_int_equal(sc_record_put_double(spectral, "restfreq", value), 0);
+	put_doubles(spectral, "restfreqs", value, value * 2);
+}
+
 /* direction0, stokes1, spectral2 as an imager writes them, cut to what is compared. */
 static struct sc_record *make_coords(void)
 {
@@ -47,7 +53,7 @@ static struct sc_record *make_coords(void)
 	put_strings(stokes, "axes", "Stokes", NULL);
 	assert_int_equal(sc_record_put_string(spectral, "system", "LSRK"), 0);
 	assert_int_equal(sc_record_put_string(spectral, "unit", "Hz"), 0);
-	assert_int_equal(sc_record_put_double(spectral, "restfreq", 1.42e9), 0);
+	put_rest_frequency(spectral, 1.42e9);
 	assert_int_equal(sc_record_put_int(spectral, "velType", 0), 0);
 	assert_int_equal(sc_record_put_record(coords, "direction0", direction), 0);
 	assert_int_equal(sc_record_put_record(coords, "stokes1", stokes), 0);
@@ -151,8 +157,33 @@ static void drop_observer(struct sc_record *coords)
 
 static void change_rest_frequency(struct sc_record *coords)
 {
-	assert_int_equal(sc_record_put_double(spectral_of(coords), "restfreq", 1.5e9), 0);
+	put_rest_frequency(spectral_of(coords), 1.5e9);
 	assert_int_equal(sc_record_put_int(spectral_of(coords), "velType", 3), 0);
+}
+
+/* The same frequency in a unit in which it is rounded. */
+static void make_unit_gigahertz(struct sc_record *coords)
+{
+	assert_int_equal(sc_record_put_string(spectral_of(coords), "unit", "GHz"), 0);
+	put_rest_frequency(spectral_of(coords), 1.4199999999999999);
+}
+
+static void make_unit_and_rest_frequency_others(struct sc_record *coords)
+{
+	make_unit_gigahertz(coords);
+	put_rest_frequency(spectral_of(coords), 1.5);
+}
+
+/* The same numbers are other frequencies. */
+static void make_unit_another(struct sc_record *coords)
+{
+	assert_int_equal(sc_record_put_string(spectral_of(coords), "unit", "kHz"), 0);
+}
+
+/* Nobody knows how many of the one are one of the other. */
+static void make_unit_unknown(struct sc_record *coords)
+{
+	assert_int_equal(sc_record_put_string(spectral_of(coords), "unit", "m"), 0);
 }
 
 /* Where the parts' channels are is for others to compare. */
@@ -208,7 +239,17 @@ static void differences_are_told(void **state)
 		{ change_stokes, "stokes Stokes: I -> XX;" },
 		{ change_telescope_and_date, "telescope: ALMA -> VLA;" },
 		{ drop_observer, "observer: Karl -> none;" },
-		{ change_rest_frequency, "rest frequency: 1420000000 -> 1500000000;velocity type: 0 -> 3;" },
+		{ change_rest_frequency,
+		  "rest frequencies: 1420000000, 2840000000 -> 1500000000, 3000000000;"
+		  "rest frequency: 1420000000 -> 1500000000;velocity type: 0 -> 3;" },
+		{ make_unit_gigahertz, "spectral unit: Hz -> GHz;" },
+		{ make_unit_and_rest_frequency_others,
+		  "rest frequencies: 1420000000, 2840000000 -> 1500000000, 3000000000;"
+		  "rest frequency: 1420000000 -> 1500000000;spectral unit: Hz -> GHz;" },
+		{ make_unit_another,
+		  "rest frequencies: 1420000000, 2840000000 -> 1420000000000, 2840000000000;"
+		  "rest frequency: 1420000000 -> 1420000000000;spectral unit: Hz -> kHz;" },
+		{ make_unit_unknown, "spectral unit: Hz -> m;" },
 		{ drop_projection_parameters,
 		  "direction projection: SIN -> CAR;direction projection parameters: 0, 0 -> ;" },
 		{ make_type_another, "direction reference pixel: 48, 40 -> 48;" },
