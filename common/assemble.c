@@ -444,7 +444,7 @@ static int finish(struct assembly *assembly, struct sc_header *ret_header, struc
 		return rc;
 	for (size_t i = 0; rc == 0 && i < ret_header->nwarnings; i++)
 		rc = sc_assemble_warn(view, err, "%s", ret_header->warnings[i]);
-	view->axis_refitted = ret_header->axis_refitted;
+	view->axis_differs = ret_header->axis_differs;
 	/* What is blank has no value, so it is masked, though no part has a mask. */
 	ret_header->has_mask |= assembly->has_masked_blank;
 	view->has_mask = ret_header->has_mask;

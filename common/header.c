@@ -12,11 +12,14 @@
 #include "concataxis.h"
 #include "coordinates.h"
 #include "miscinfo.h"
+#include "spectral.h"
 #include "warnings.h"
 #include "worlds.h"
 
 /* So many parts are named for one kind of difference; the others are counted. */
 #define NAMED_DIFFERENCES 5
+
+#define STEP_TOLERANCE 0.0099 /* of a channel: casacore's, and what it may lose in rounding */
 
 /* How often one kind of difference was seen. */
 struct difference_count {
@@ -31,6 +34,8 @@ struct sc_header_builder {
 	struct sc_header header; /* shape, type, warnings so far; records are put in by finish */
 	struct sc_concataxis axis;
 	double first_increment;
+	bool shown_apart; /* not all parts show the spectral axis in the same unit and frame */
+	bool has_steps;   /* a part does not begin where casacore has the one before it end */
 	struct sc_worlds worlds;
 	struct sc_beams *beams;
 	struct sc_miscinfo miscinfo;
@@ -225,6 +230,25 @@ static int compare(struct sc_header_builder *builder, const char *name, const st
 	return 0;
 }
 
+static const struct sc_record *spectral_of(const struct sc_header_builder *builder, const struct sc_record *keywords)
+{
+	const char *kind;
+	return sc_coordinates_get(sc_record_get_record(keywords, "coords"), builder->axis.coordinate, &kind);
+}
+
+/* Parts are joined by it where they are shown, with a step of at most 1% of a channel, else tabulated as they are shown. */
+static void look_as_casacore(struct sc_header_builder *builder, const struct sc_subcube *part, double increment)
+{
+	double unused, last, next;
+	size_t index = builder->worlds.nparts - 1;
+	sc_worlds_of_part(&builder->worlds, index - 1, &unused, &last);
+	sc_worlds_of_part(&builder->worlds, index, &next, &unused);
+	if (!(fabs(next - increment - last) <= STEP_TOLERANCE * fabs(increment)))
+		builder->has_steps = true;
+	if (!sc_spectral_are_shown_alike(spectral_of(builder, builder->first), spectral_of(builder, part->keywords)))
+		builder->shown_apart = true;
+}
+
 static int add_worlds(struct sc_header_builder *builder, const char *name, const struct sc_subcube *part,
 		      struct sc_error *err)
 {
@@ -238,6 +262,8 @@ static int add_worlds(struct sc_header_builder *builder, const char *name, const
 	header->shape[header->axis] = (int64_t)builder->worlds.count;
 	if (is_first)
 		builder->first_increment = increment;
+	else if (header->spectral)
+		look_as_casacore(builder, part, increment);
 	if (builder->options.same_increments && header->spectral &&
 	    !(fabs(increment - builder->first_increment) <= 0.01 * fabs(builder->first_increment)))
 		return sc_error_set(
@@ -322,7 +348,10 @@ static int finish_axis(struct sc_header_builder *builder, struct sc_error *err)
 				      err);
 	if (rc < 0)
 		return rc;
-	header->axis_refitted = warning != NULL;
+	header->axis_differs = warning || builder->shown_apart;
+	/* A table of numbers in another unit or frame is taken for one in Hz of the native frame. */
+	if (builder->has_steps && !sc_spectral_is_shown_as_stored(spectral_of(builder, builder->first)))
+		header->axis_differs = true;
 	return warning && add_warning(header, "%s", warning) < 0 ? out_of_memory(err) : 0;
 }
 

@@ -25,6 +25,28 @@ double sc_spectral_unit_in_hz(const struct sc_record *spectral)
 	return unit ? 0 : 1;
 }
 
+/* The conversion layer, where it is one that does something; NULL: there is none. */
+static const struct sc_record *conversion_of(const struct sc_record *spectral)
+{
+	const struct sc_record *conversion = sc_record_get_record(spectral, "conversion");
+	const char *native = sc_record_get_string(spectral, "system");
+	const char *shown = conversion ? sc_record_get_string(conversion, "system") : NULL;
+	return native && shown && strcmp(native, shown) != 0 ? conversion : NULL;
+}
+
+bool sc_spectral_is_shown_as_stored(const struct sc_record *spectral)
+{
+	return sc_spectral_unit_in_hz(spectral) == 1 && !conversion_of(spectral);
+}
+
+bool sc_spectral_are_shown_alike(const struct sc_record *a, const struct sc_record *b)
+{
+	const struct sc_record *conversion = conversion_of(a), *other_conversion = conversion_of(b);
+	if (sc_spectral_unit_in_hz(a) != sc_spectral_unit_in_hz(b) || !conversion != !other_conversion)
+		return false;
+	return !conversion || sc_record_equal(conversion, other_conversion);
+}
+
 static int linear_frequencies(const struct sc_record *wcs, double unit_hz, const char *name, size_t count,
 			      double *ret_hz, double *ret_increment_hz, struct sc_error *err)
 {

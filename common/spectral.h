@@ -17,6 +17,12 @@
 /* How many Hz the record's unit is; 0 when that is not known. */
 double sc_spectral_unit_in_hz(const struct sc_record *spectral);
 
+/* Whether readers show frequencies as they are stored, in Hz of the native frame. */
+bool sc_spectral_is_shown_as_stored(const struct sc_record *spectral);
+
+/* Whether readers show the frequencies of both in the same unit and frame. */
+bool sc_spectral_are_shown_alike(const struct sc_record *a, const struct sc_record *b);
+
 /* Frequencies in Hz of the channels 0 to count - 1, and the increment of the record. `name` is for messages. */
 int sc_spectral_frequencies(const struct sc_record *spectral, const char *name, size_t count, double *ret_hz,
 			    double *ret_increment_hz, struct sc_error *err);

@@ -63,7 +63,7 @@ struct sc_view {
 	unsigned nnodes;
 	struct sc_node nodes[SC_VIEW_MAXNODES]; /* parents before children; [0] is the root */
 	struct sc_layout pixels, mask;
-	bool axis_refitted; /* the axis is not the first part's, going on: it was fitted or tabulated */
+	bool axis_differs; /* casacore may number the axis otherwise when it has only the parts, see header.h */
 	bool has_mask;
 	size_t nparts;
 	struct sc_part *parts;  /* slab i of both layouts is part i */

@@ -5,7 +5,7 @@
  *
  *   product   u64 first number, u64 last number, identity of the parts' names
  *   access    bool any, bool uniform, u32 uid, u32 gid, u32 mode, i64 newest
- *   flags     bool axis_refitted, bool has_mask, identity of the history
+ *   flags     bool axis_differs, bool has_mask, identity of the history
  *   array     i32 ndim, i32 axis, i32 type, bool big_endian, ndim x { i64 length, i64 tile }, u32 nstorages,
  *             per storage: ndim x i64 tile, u64 offset, bool big_endian, String file, i32 coding, f32 scale, f32 zero,
  *             bool has_blank, i32 blank

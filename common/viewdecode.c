@@ -324,7 +324,7 @@ int sc_viewcodec_decode(const uint8_t *data, size_t size, const struct sc_produc
 		bad(&decoder, "another version");
 	read_product(&decoder);
 	read_access(reader, &view->files);
-	view->axis_refitted = sc_aipsio_bool(reader);
+	view->axis_differs = sc_aipsio_bool(reader);
 	view->has_mask = sc_aipsio_bool(reader);
 	view->history = read_identity(reader);
 	read_array(&decoder, &view->pixels, &decoder.pixels);

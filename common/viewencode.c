@@ -195,7 +195,7 @@ int sc_viewcodec_encode(const struct sc_view *view, const struct sc_product *pro
 	sc_aipsio_put_begin(&writer, SC_VIEWCODEC_TYPE, SC_VIEWCODEC_VERSION);
 	put_product(&writer, product);
 	put_access(&writer, &view->files);
-	sc_aipsio_put_bool(&writer, view->axis_refitted);
+	sc_aipsio_put_bool(&writer, view->axis_differs);
 	sc_aipsio_put_bool(&writer, view->has_mask);
 	put_identity(&writer, &view->history);
 	put_array(&writer, &view->pixels);

@@ -125,13 +125,28 @@ def test_miscinfo_that_casacore_could_not_read_is_left_out_with_a_warning(tmp_pa
     assert virtual.one(tmp_path / "cube.image")["miscinfo"] == {"short": "y", "n": 1.5}
 
 
-@pytest.mark.parametrize("gap, warned", [(0, False), (7.5e6, True)])
-def test_an_axis_that_casacore_numbers_by_its_own_rules_is_warned_of(tmp_path, gap, warned):
-    parts = synth.run([2, 2, 2])
-    parts[2].frequency += gap
-    synth.build(str(tmp_path), parts)
+LSRK_AS_BARY = {"frame": "LSRK", "shown_frame": "BARY"}
+
+
+@pytest.mark.parametrize("fields, shift, step, warned", [
+    ({}, 0, 0, False), ({}, 7.5, 0, True), ({}, 0, 0.009, False),
+    ({"axis_unit": "GHz"}, 0, 0, False), ({"axis_unit": "GHz"}, 0, 0.009, True),
+    ({"axis_unit": ["GHz", "GHz", "Hz"]}, 0, 0, True),
+    (LSRK_AS_BARY, 0, 0, False), (LSRK_AS_BARY, 0, 0.009, True),
+    ({"shown_frame": ["LSRK", "BARY", "LSRK"]}, 0, 0, True),
+])
+def test_an_axis_that_casacore_numbers_by_its_own_rules_is_warned_of(tmp_path, fields, shift, step, warned):
+    """Numbers on an axis in GHz, or shown in another frame, are Hz of the native frame to it where parts do not join up."""
+    parts = synth.run([2, 2, 2], **fields)
+    parts[1].frequency -= step * parts[1].width
+    parts[2].frequency += (shift + step) * parts[2].width
+    paths = synth.build(str(tmp_path), parts)
     done = make("nomovevirtual", str(tmp_path / "cube"))
     assert ("casacore will number it by rules of its own" in done.stderr) == warned, done.stderr
+    if not warned:
+        told = judge.describe(paths)
+        wanted = [hz for path in paths for hz in told[path]["frequencies"]]
+        assert virtual.one(str(tmp_path / "cube.image"))["frequencies"] == pytest.approx(wanted, abs=0.01 * parts[0].width)
 
 
 def test_a_name_that_casacore_would_expand_is_refused(tmp_path):

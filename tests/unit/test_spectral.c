@@ -100,6 +100,38 @@ static void linear_axes_in_other_units(void **state)
 	}
 }
 
+static struct sc_record *shown(const char *unit, const char *frame, double epoch)
+{
+	struct sc_record *spectral = linear(1, 0, 1, 1), *conversion = sc_record_new();
+	assert_int_equal(sc_record_put_string(spectral, "unit", unit), 0);
+	assert_int_equal(sc_record_put_string(conversion, "system", frame), 0);
+	assert_int_equal(sc_record_put_double(conversion, "epoch", epoch), 0);
+	assert_int_equal(sc_record_put_record(spectral, "conversion", conversion), 0);
+	return spectral;
+}
+
+static void units_and_frames_are_shown(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *unit, *frame;
+		double epoch;
+		bool as_stored, as_first, as_last;
+	} cases[] = {
+		{ "Hz", "LSRK", 1, true, true, false },  { "Hz", "LSRK", 2, true, true, false },
+		{ "GHz", "LSRK", 1, false, false, false }, { "Hz", "BARY", 2, false, false, false },
+		{ "Hz", "BARY", 1, false, false, true },
+	};
+	sc_autorecord struct sc_record *first = linear(1, 0, 1, 1), *last = shown("Hz", "BARY", 1);
+	assert_true(sc_spectral_is_shown_as_stored(first));
+	for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
+		sc_autorecord struct sc_record *one = shown(cases[i].unit, cases[i].frame, cases[i].epoch);
+		assert_int_equal(sc_spectral_is_shown_as_stored(one), cases[i].as_stored);
+		assert_int_equal(sc_spectral_are_shown_alike(first, one), cases[i].as_first);
+		assert_int_equal(sc_spectral_are_shown_alike(one, last), cases[i].as_last);
+	}
+}
+
 static void tabulated_frequencies(void **state)
 {
 	(void)state;
@@ -370,6 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(linear_frequencies),
 		cmocka_unit_test(linear_axes_in_other_units),
+		cmocka_unit_test(units_and_frames_are_shown),
 		cmocka_unit_test(tabulated_frequencies),
 		cmocka_unit_test(a_long_table_by_half_pixels),
 		cmocka_unit_test(without_a_table_the_reference_counts),

@@ -143,7 +143,7 @@ static void expect_same_view(const struct sc_view *a, const struct sc_view *b)
 	assert_ptr_equal(a->source, b->source);
 	expect_same_layout(&a->pixels, &b->pixels);
 	expect_same_layout(&a->mask, &b->mask);
-	assert_int_equal(a->axis_refitted, b->axis_refitted);
+	assert_int_equal(a->axis_differs, b->axis_differs);
 	assert_int_equal(a->has_mask, b->has_mask);
 	expect_same_parts(a, b);
 	assert_int_equal(a->files.any, b->files.any);
