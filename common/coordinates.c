@@ -174,6 +174,11 @@ static const struct compared_field spectral_fields[] = {
 	{ "velUnit", "velocity unit" },
 };
 
+/* Of what a spectral coordinate's frequencies are converted to where they are shown. */
+static const struct compared_field conversion_fields[] = {
+	{ "system", "conversion frame" },
+};
+
 /* Of another coordinate of one axis along which they are. */
 static const struct compared_field name_fields[] = {
 	{ "axes", "axis names" },
@@ -217,16 +222,18 @@ static int compare_fields(const struct sc_record *first, const struct sc_record 
 	return 0;
 }
 
-/* What coordinates along which parts are concatenated must have in common: not their values. */
-static void fields_along_axis(const char *kind, const struct compared_field **ret_fields, size_t *ret_nfields)
+/* What spectral coordinates have in common, also those along which parts are concatenated: all but their values. */
+static int compare_spectral_but_values(const struct sc_record *first, const struct sc_record *other, int left_out,
+				       sc_coordinates_difference *difference, void *context)
 {
-	if (strcmp(kind, "spectral") == 0) {
-		*ret_fields = spectral_fields;
-		*ret_nfields = SC_COUNT_OF(spectral_fields);
-	} else {
-		*ret_fields = name_fields;
-		*ret_nfields = SC_COUNT_OF(name_fields);
-	}
+	int rc = compare_fields(first, other, spectral_fields, SC_COUNT_OF(spectral_fields), "", left_out, difference,
+				context);
+	const struct sc_record *a = sc_record_get_record(first, "conversion");
+	const struct sc_record *b = sc_record_get_record(other, "conversion");
+	if (rc < 0 || !a || !b)
+		return rc;
+	return compare_fields(a, b, conversion_fields, SC_COUNT_OF(conversion_fields), "spectral", -1, difference,
+			      context);
 }
 
 /* A spectral coordinate off the axis: its values are in a record of their own, linear or a table. */
@@ -234,8 +241,7 @@ static int compare_spectral(const struct sc_record *first, const struct sc_recor
 			    sc_coordinates_difference *difference, void *context)
 {
 	static const char *const forms[] = { "wcs", "tabular" };
-	int rc =
-	    compare_fields(first, other, spectral_fields, SC_COUNT_OF(spectral_fields), "", -1, difference, context);
+	int rc = compare_spectral_but_values(first, other, -1, difference, context);
 	const struct sc_record *a = NULL, *b = NULL;
 	size_t a_form = 0, b_form = 0;
 	for (size_t i = 0; i < SC_COUNT_OF(forms); i++) {
@@ -272,15 +278,18 @@ int sc_coordinates_compare(const struct sc_record *first, const struct sc_record
 		if (!map || !other_map || !sc_field_equal(map, other_map))
 			return sc_error_set(err, -EUCLEAN, "%s has its %s axes in other places than %s", other_name,
 					    kind, first_name);
-		const struct compared_field *fields = common_fields;
-		size_t nfields = SC_COUNT_OF(common_fields);
-		bool is_axis = i == axis_coordinate;
-		if (is_axis && map->array.count == 1)
-			fields_along_axis(kind, &fields, &nfields);
-		int rc = !is_axis && strcmp(kind, "spectral") == 0
-			     ? compare_spectral(a, b, difference, context)
-			     : compare_fields(a, b, fields, nfields, fields == spectral_fields ? "" : kind,
-					      is_axis ? axis_index : -1, difference, context);
+		int left_out = i == axis_coordinate ? axis_index : -1;
+		bool is_whole_axis = i == axis_coordinate && map->array.count == 1;
+		int rc;
+		if (strcmp(kind, "spectral") == 0)
+			rc = is_whole_axis ? compare_spectral_but_values(a, b, left_out, difference, context)
+					   : compare_spectral(a, b, difference, context);
+		else if (is_whole_axis)
+			rc = compare_fields(a, b, name_fields, SC_COUNT_OF(name_fields), kind, left_out, difference,
+					    context);
+		else
+			rc = compare_fields(a, b, common_fields, SC_COUNT_OF(common_fields), kind, left_out, difference,
+					    context);
 		if (rc < 0)
 			return rc;
 	}

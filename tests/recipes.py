@@ -286,6 +286,12 @@ def frames_differ():
 
 
 @recipe
+def shown_frames_differ():
+    """casacore takes what is shown in one frame for frequencies of the other."""
+    return _differs("shown_frame", ["LSRK", "BARY", "LSRK"], ["conversion frame", "BARY", "LSRK"], concat_keys=HEADER[:-1])
+
+
+@recipe
 def rest_frequencies_differ():
     return _differs("rest_frequency", [1.42e9, 1.6e9, 1.42e9], ["rest"])
 

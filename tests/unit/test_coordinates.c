@@ -39,7 +39,7 @@ static void put_rest_frequency(struct sc_record *spectral, double value)
 static struct sc_record *make_coords(void)
 {
 	struct sc_record *coords = sc_record_new(), *direction = sc_record_new(), *stokes = sc_record_new(),
-			 *spectral = sc_record_new();
+			 *spectral = sc_record_new(), *conversion = sc_record_new();
 	assert_int_equal(sc_record_put_string(direction, "system", "J2000"), 0);
 	assert_int_equal(sc_record_put_string(direction, "projection", "SIN"), 0);
 	assert_int_equal(sc_record_put_double(direction, "longpole", 180), 0);
@@ -52,6 +52,8 @@ static struct sc_record *make_coords(void)
 	put_strings(stokes, "stokes", "I", NULL);
 	put_strings(stokes, "axes", "Stokes", NULL);
 	assert_int_equal(sc_record_put_string(spectral, "system", "LSRK"), 0);
+	assert_int_equal(sc_record_put_string(conversion, "system", "LSRK"), 0);
+	assert_int_equal(sc_record_put_record(spectral, "conversion", conversion), 0);
 	assert_int_equal(sc_record_put_string(spectral, "unit", "Hz"), 0);
 	put_rest_frequency(spectral, 1.42e9);
 	assert_int_equal(sc_record_put_int(spectral, "velType", 0), 0);
@@ -180,6 +182,12 @@ static void make_unit_another(struct sc_record *coords)
 	assert_int_equal(sc_record_put_string(spectral_of(coords), "unit", "kHz"), 0);
 }
 
+static void show_in_another_frame(struct sc_record *coords)
+{
+	assert_int_equal(
+	    sc_record_put_string(sc_record_edit_record(spectral_of(coords), "conversion"), "system", "BARY"), 0);
+}
+
 /* Nobody knows how many of the one are one of the other. */
 static void make_unit_unknown(struct sc_record *coords)
 {
@@ -249,6 +257,7 @@ static void differences_are_told(void **state)
 		{ make_unit_another,
 		  "rest frequencies: 1420000000, 2840000000 -> 1420000000000, 2840000000000;"
 		  "rest frequency: 1420000000 -> 1420000000000;spectral unit: Hz -> kHz;" },
+		{ show_in_another_frame, "spectral conversion frame: LSRK -> BARY;" },
 		{ make_unit_unknown, "spectral unit: Hz -> m;" },
 		{ drop_projection_parameters,
 		  "direction projection: SIN -> CAR;direction projection parameters: 0, 0 -> ;" },
