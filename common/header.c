@@ -236,7 +236,10 @@ static const struct sc_record *spectral_of(const struct sc_header_builder *build
 	return sc_coordinates_get(sc_record_get_record(keywords, "coords"), builder->axis.coordinate, &kind);
 }
 
-/* Parts are joined by it where they are shown, with a step of at most 1% of a channel, else tabulated as they are shown. */
+/*
+ * Parts are joined by it where they are shown, with a step of at most 1% of a channel; else they are tabulated as they
+ * are shown.
+ */
 static void look_as_casacore(struct sc_header_builder *builder, const struct sc_subcube *part, double increment)
 {
 	double unused, last, next;

@@ -26,8 +26,10 @@ struct sc_header {
 	bool spectral;  /* that axis is the spectral one */
 	int64_t shape[SC_MAXDIM];
 	enum sc_type type;
-	/* casacore may number the axis otherwise when it has only the parts: it was fitted or tabulated here, or it is shown
-	 * in a unit or frame that casacore forgets. */
+	/*
+	 * casacore may number the axis otherwise when it has only the parts: it was fitted or tabulated here, or is
+	 * shown in a unit or frame that casacore forgets.
+	 */
 	bool axis_differs;
 	bool has_mask;               /* any part has a default mask */
 	struct sc_record *coords;    /* final, Hz in the native frame */

@@ -6,8 +6,8 @@
  *   wcs      { crval, crpix, cdelt, pc, ctype "FREQ" }: f(p) = crval + pc cdelt (p - crpix)
  *   tabular  { crval, crpix, cdelt, pc, axes, units, pixelvalues, worldvalues }
  * wcs and the rest frequencies are in the record's "unit" (a comment of casacore's says Hz, its code says
- * otherwise), a table in its own "units", which are Hz. Both are in the native frame ("system"), whatever frame the conversion
- * layer shows. Pixels count from 0.
+ * otherwise), a table in its own "units", which are Hz. Both are in the native frame ("system"), whatever frame the
+ * conversion layer shows. Pixels count from 0.
  */
 #ifndef SC_SPECTRAL_H
 #define SC_SPECTRAL_H

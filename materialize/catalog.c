@@ -92,9 +92,9 @@ int sc_catalog_write(const struct sc_view *view, const struct sc_partlist *parts
 	if (rc == 0 && view->axis_differs)
 		sc_log(
 		    SC_LOG_WARNING,
-		    "%s: its parts are not evenly spaced along the axis, or not all shown in one unit and frame; casacore "
-		    "will number it by rules of its own when it opens this virtual image, and may be wrong; a paged image "
-		    "or a mount has it right",
+		    "%s: its parts are not evenly spaced along the axis, or not all shown in one unit and frame; "
+		    "casacore will number it by rules of its own when it opens this virtual image, and may be wrong; a "
+		    "paged image or a mount has it right",
 		    output->path);
 	if (rc == 0 && view->miscinfo && view->miscinfo->nfields > MANY_FIELDS)
 		sc_log(SC_LOG_WARNING,
