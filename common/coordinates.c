@@ -223,11 +223,11 @@ static int compare_fields(const struct sc_record *first, const struct sc_record 
 }
 
 /* What spectral coordinates have in common, also those along which parts are concatenated: all but their values. */
-static int compare_spectral_but_values(const struct sc_record *first, const struct sc_record *other, int left_out,
+static int compare_spectral_but_values(const struct sc_record *first, const struct sc_record *other,
 				       sc_coordinates_difference *difference, void *context)
 {
-	int rc = compare_fields(first, other, spectral_fields, SC_COUNT_OF(spectral_fields), "", left_out, difference,
-				context);
+	int rc =
+	    compare_fields(first, other, spectral_fields, SC_COUNT_OF(spectral_fields), "", -1, difference, context);
 	const struct sc_record *a = sc_record_get_record(first, "conversion");
 	const struct sc_record *b = sc_record_get_record(other, "conversion");
 	if (rc < 0 || !a || !b)
@@ -241,7 +241,7 @@ static int compare_spectral(const struct sc_record *first, const struct sc_recor
 			    sc_coordinates_difference *difference, void *context)
 {
 	static const char *const forms[] = { "wcs", "tabular" };
-	int rc = compare_spectral_but_values(first, other, -1, difference, context);
+	int rc = compare_spectral_but_values(first, other, difference, context);
 	const struct sc_record *a = NULL, *b = NULL;
 	size_t a_form = 0, b_form = 0;
 	for (size_t i = 0; i < SC_COUNT_OF(forms); i++) {
@@ -282,7 +282,7 @@ int sc_coordinates_compare(const struct sc_record *first, const struct sc_record
 		bool is_whole_axis = i == axis_coordinate && map->array.count == 1;
 		int rc;
 		if (strcmp(kind, "spectral") == 0)
-			rc = is_whole_axis ? compare_spectral_but_values(a, b, left_out, difference, context)
+			rc = is_whole_axis ? compare_spectral_but_values(a, b, difference, context)
 					   : compare_spectral(a, b, difference, context);
 		else if (is_whole_axis)
 			rc = compare_fields(a, b, name_fields, SC_COUNT_OF(name_fields), kind, left_out, difference,

@@ -163,6 +163,12 @@ static void change_rest_frequency(struct sc_record *coords)
 	assert_int_equal(sc_record_put_int(spectral_of(coords), "velType", 3), 0);
 }
 
+/* One of several, which is not the one in use. */
+static void change_first_rest_frequency(struct sc_record *coords)
+{
+	put_doubles(spectral_of(coords), "restfreqs", 1.43e9, 2.84e9);
+}
+
 /* The same frequency in a unit in which it is rounded. */
 static void make_unit_gigahertz(struct sc_record *coords)
 {
@@ -250,6 +256,8 @@ static void differences_are_told(void **state)
 		{ change_rest_frequency,
 		  "rest frequencies: 1420000000, 2840000000 -> 1500000000, 3000000000;"
 		  "rest frequency: 1420000000 -> 1500000000;velocity type: 0 -> 3;" },
+		{ change_first_rest_frequency,
+		  "rest frequencies: 1420000000, 2840000000 -> 1430000000, 2840000000;" },
 		{ make_unit_gigahertz, "spectral unit: Hz -> GHz;" },
 		{ make_unit_and_rest_frequency_others,
 		  "rest frequencies: 1420000000, 2840000000 -> 1500000000, 3000000000;"
