@@ -51,10 +51,7 @@ def build(directory, cubes, names=None):
     """Writes the images "0", "1", ... or `names`; returns their paths."""
     os.makedirs(directory, exist_ok=True)
     paths = [os.path.join(directory, n) for n in names or [str(i) for i in range(len(cubes))]]
-    for big in (False, True):
-        todo = [(path, one) for path, one in zip(paths, cubes) if one.big_endian is big]
-        if todo:
-            synth.write(cubes_casacore.write, todo, big)
+    synth.write(cubes_casacore.write, list(zip(paths, cubes)))
     return paths
 
 

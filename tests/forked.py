@@ -4,7 +4,6 @@ crash on what it dislikes, and is never used by two threads.
 Loading it takes longer than what most tests ask of it, so the process is the copy of one that has it loaded.
 """
 
-import dataclasses
 import multiprocessing
 import os
 import tempfile
@@ -18,14 +17,16 @@ _processes.set_forkserver_preload(["casacore.images", "casacore.images.coordinat
 _starting_and_joining = threading.Lock()
 
 
-@dataclasses.dataclass
-class Ended:
-    status: int     # as subprocess has it
-    text: str       # standard output and error
+class Ended(RuntimeError):
+    """A function that did not come to its end: what it had yielded, the status as subprocess has it, what it wrote to standard output and error."""
+
+    def __init__(self, function, answers, status, text):
+        super().__init__("%s ended with %s: %s" % (function.__name__, status, text[-3000:]))
+        self.answers, self.status, self.text = answers, status, text
 
 
 def run(function, *arguments, timeout, cwd="/", resources="/dev/null"):
-    """What the function yields, as far as it came, and how its process ended. `resources` is casacore's file of them."""
+    """What the function yields, or Ended. `resources` is casacore's file of them."""
     answers, end = [], time.monotonic() + timeout
     with tempfile.NamedTemporaryFile(mode="r", errors="replace") as said:
         receiver, sender = _processes.Pipe(duplex=False)
@@ -44,7 +45,9 @@ def run(function, *arguments, timeout, cwd="/", resources="/dev/null"):
         receiver.close()
         if time.monotonic() >= end:
             raise TimeoutError("%s%r took longer than %g s" % (function.__name__, arguments, timeout))
-        return answers, Ended(process.exitcode, said.read())
+        if process.exitcode != 0:
+            raise Ended(function, answers, process.exitcode, said.read())
+        return answers
 
 
 def _work(sender, said, cwd, resources, function, arguments):

@@ -34,8 +34,15 @@ def describe_cfio(paths):
 
 def concat(parts, axis=3):
     """casacore's own concatenation (ImageConcat, relax) of the images `parts` along pixel axis `axis`."""
-    answers, ended = forked.run(judge_casacore.each, judge_casacore.concatenation, [parts], axis, timeout=TIMEOUT_S)
-    return answers[0] if answers else _crash(ended.status, ended.text)
+    return answer(judge_casacore.concatenation, parts, axis)
+
+
+def answer(describe, what, *more, cwd="/"):
+    """What a function of judge_casacore.py says of one image."""
+    try:
+        return forked.run(judge_casacore.each, describe, [what], *more, timeout=TIMEOUT_S, cwd=cwd)[0]
+    except forked.Ended as ended:
+        return _crash(ended.status, ended.text)
 
 
 def cfio_python():
@@ -53,8 +60,10 @@ def one_cfio(path):
 
 
 def _casacore(todo):
-    answers, ended = forked.run(judge_casacore.each, judge_casacore.paged, todo, timeout=TIMEOUT_S)
-    return dict(zip(todo, answers)), ended.status, ended.text
+    try:
+        return dict(zip(todo, forked.run(judge_casacore.each, judge_casacore.paged, todo, timeout=TIMEOUT_S))), 0, ""
+    except forked.Ended as ended:
+        return dict(zip(todo, ended.answers)), ended.status, ended.text
 
 
 def _cfio(python, todo):

@@ -91,10 +91,10 @@ def _planes(path):
 
 def planes(path):
     """The value of each channel as casacore reads it; None: masked."""
-    values, ended = forked.run(_planes, path, timeout=judge.TIMEOUT_S)
-    if ended.status:
-        raise OSError(ended.text[-500:])
-    return values
+    try:
+        return forked.run(_planes, path, timeout=judge.TIMEOUT_S)
+    except forked.Ended as ended:
+        raise OSError(ended.text[-500:]) from ended
 
 
 def expected(*values):
@@ -104,17 +104,16 @@ def expected(*values):
 
 def becomes(path, wanted, seconds=programs.STOP_S):
     """The image at `path` becomes `wanted`; while it goes over, opening it may fail."""
-    seen, end = [], time.monotonic() + seconds
-    while not seen or seen[-1] != wanted:
-        assert time.monotonic() < end, "wanted %s, the last of %d looks saw %s" % (wanted, len(seen), seen[-1])
-        before = inode(path)
+    seen = []
+
+    def is_there():
         try:
             seen.append(planes(path))
         except OSError as error:
             seen.append(str(error))
-        if seen[-1] != wanted:
-            # a name goes over sooner when nobody opens files of what it was
-            programs.wait_until(lambda: inode(path) != before, 1.5)
+        return seen[-1] == wanted
+    assert programs.wait_until(is_there, seconds, programs.UNWATCHED_S), \
+        "wanted %s, the last of %d looks saw %s" % (wanted, len(seen), seen[-1])
 
 
 def inode(path):

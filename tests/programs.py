@@ -17,6 +17,7 @@ MATERIALIZE = os.path.join(BUILD, "materialize", "subcube-materialize")
 
 START_S = 60    # generous: a sanitized build on a busy machine
 STOP_S = 20
+UNWATCHED_S = 1.2     # between looks: a name goes over to its new generation sooner when nobody opens files of the old one
 
 
 def fuse_missing():

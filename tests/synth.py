@@ -77,10 +77,7 @@ def build(directory, parts, ext=".image", base="cube", numbers=None):
     """Write `parts` into `directory`; returns their paths in order."""
     os.makedirs(directory, exist_ok=True)
     paths = [os.path.join(directory, name(n, ext, base)) for n in numbers or range(len(parts))]
-    for big in (False, True):
-        todo = [(p, part) for p, part in zip(paths, parts) if part.big_endian is big]
-        if todo:
-            write(synth_casacore.write, todo, big)
+    write(synth_casacore.write, list(zip(paths, parts)))
     return paths
 
 
@@ -108,13 +105,14 @@ def _sha256(array):
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def write(function, todo, big_endian=False):
-    """function(path, image) for each pair in `todo`, in a process that has casacore; what lies there then is as of yesterday."""
-    with tempfile.NamedTemporaryFile("w") as resources:
-        resources.write("table.endianformat: %s\n" % ("big" if big_endian else "little"))
-        resources.flush()
-        _, ended = forked.run(synth_casacore.each, function, todo, timeout=300, resources=resources.name)
-    if ended.status:
-        raise RuntimeError("cannot make the parts: %s" % ended.text[-3000:])
+def write(function, todo):
+    """function(path, image) for each pair in `todo`, in a process that has casacore; what lies there is old then, as programs.age has it."""
+    for big in (False, True):
+        chosen = [(path, one) for path, one in todo if one.big_endian is big]
+        if chosen:
+            with tempfile.NamedTemporaryFile("w") as resources:
+                resources.write("table.endianformat: %s\n" % ("big" if big else "little"))
+                resources.flush()
+                forked.run(synth_casacore.each, function, chosen, timeout=300, resources=resources.name)
     for path, _ in todo:
         programs.age(path)

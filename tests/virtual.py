@@ -8,7 +8,6 @@
 import json
 import os
 
-import forked
 import judge
 import judge_casacore
 
@@ -17,8 +16,7 @@ OTHER = judge.INCIDENTAL + ("kind", "table_info", "keyword_names")
 
 
 def one(path, cwd="/"):
-    answers, ended = forked.run(judge_casacore.each, judge_casacore.any_kind, [str(path)], timeout=judge.TIMEOUT_S, cwd=cwd)
-    return answers[0] if answers else {"error": "the reader ended with %d: %s" % (ended.status, ended.text[-2000:])}
+    return judge.answer(judge_casacore.any_kind, str(path), cwd=cwd)
 
 
 def catalog(path):

@@ -135,8 +135,7 @@ def test_any_file_that_changes_makes_another_generation(small, mount, name):
                 return programs.whole(mnt.view("cube.image", name)) == b"after it"
             except OSError:
                 return False
-        # a name goes over sooner when nobody opens files of what it was
-        assert programs.wait_until(is_shown, pause_s=1.2)
+        assert programs.wait_until(is_shown, pause_s=programs.UNWATCHED_S)
 
 
 def test_links_and_pipes_in_it_are_not_followed(small, mount, tmp_path):

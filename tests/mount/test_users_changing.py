@@ -46,8 +46,7 @@ def test_a_directory_is_closed(place, closing, how, looked_into):
     directory = mounted(place, closing, looked_into)
     (set_mode(0o700) if how == "mode" else set_acl("bob", "-"))(directory)
     if looked_into or closing in ("source", "above"):
-        # a name goes over sooner when nobody opens files of what it was
-        assert programs.wait_until(lambda: not sees(place), pause_s=1.2), "bob still sees what he may not"
+        assert programs.wait_until(lambda: not sees(place), pause_s=programs.UNWATCHED_S), "bob still sees what he may not"
     else:
         # There is nothing yet that he could have seen before.
         assert not sees(place)
