@@ -26,7 +26,6 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "nofuse: needs no mount although it lies in mount/")
     config.addinivalue_line("markers", "soak: has a long setting, for tools/soak")
     config.addinivalue_line("markers", "once: has nothing to do with the programs in SC_BUILD, so a run with two builds needs it once")
-    config.addinivalue_line("markers", "slow: left out of the reduced set (-m 'not slow')")
 
 
 # A worker has a module for itself: the longest ones begin first.

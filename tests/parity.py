@@ -242,6 +242,8 @@ TOPICS = {
                MODES + "test_moved_and_undone_is_as_it_was", MODES + "test_undo_takes_casas_own_apart"),
         different("names of modes", "told by the first letter, whatever follows", "a unique prefix", "a mistyped mode is told",
                   MODES + "test_a_unique_prefix_is_enough", MODES + "test_wrong_usage_is_status_2"),
+        better("concat_subcubes(mode='virtual')", "fails for every product: only pclean's settings know the mode", "nomovevirtual",
+               "works", "python/test_concat.py::test_modes[virtual]"),
         same("pclean's virtual and auto", "nomovevirtual; auto: paged unless parts are kept", "the same",
              MODES + "test_a_unique_prefix_is_enough",
              REMOVE + "test_all_go_when_all_is_made[options1]"),

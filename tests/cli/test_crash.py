@@ -11,7 +11,6 @@ import judge
 import programs
 import synth
 
-pytestmark = pytest.mark.slow
 FINAL = ["big.image", "big.psf"]
 
 

@@ -151,7 +151,7 @@ def test_what_was_just_written_is_taken_at_once(family, tmp_path, monkeypatch):
 
 # ---- modes ----
 
-@pytest.mark.parametrize("mode", ["paged", "nomovevirtual", "copyvirtual", "movevirtual"])
+@pytest.mark.parametrize("mode", ["paged", "virtual", "nomovevirtual", "copyvirtual", "movevirtual"])
 def test_modes(family, mode):
     base, parts = family()
     subcubefs.concat_subcubes(base, 3, mode=mode)
