@@ -1,6 +1,5 @@
 #include "output.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -311,45 +310,28 @@ int sc_output_create(struct sc_output *output, struct sc_error *err)
 	return 0;
 }
 
-/* Syncs all files below a directory, then the directory; takes `fd`. */
-static int sync_tree(int fd)
+/* Syncs all files below a directory, then the directory. */
+static int sync_tree(int parent_fd, const char *path)
 {
-	DIR *dir = fdopendir(fd);
-	if (!dir) {
-		int rc = -errno;
-		close(fd);
-		return rc;
-	}
-	int rc = 0;
-	struct dirent *entry;
-	while (rc == 0 && (errno = 0, entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		int child = openat(fd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	const char *name;
+	sc_autoclosedir DIR *dir = NULL;
+	int rc = sc_io_open_directory(parent_fd, path, O_NOFOLLOW, &dir);
+	while (rc >= 0 && (rc = sc_io_next_entry(dir, &name)) > 0) {
 		struct stat st;
-		if (child < 0 || fstat(child, &st) < 0) {
+		sc_autoclose int fd = openat(dirfd(dir), name, SC_IO_OPEN_FLAGS | O_NOFOLLOW);
+		if (fd < 0 || fstat(fd, &st) < 0)
+			return -errno;
+		if (S_ISDIR(st.st_mode))
+			rc = sync_tree(fd, ".");
+		else if (fsync(fd) < 0)
 			rc = -errno;
-			if (child >= 0)
-				close(child);
-		} else if (S_ISDIR(st.st_mode)) {
-			rc = sync_tree(child);
-		} else {
-			rc = fsync(child) < 0 ? -errno : 0;
-			close(child);
-		}
 	}
-	if (rc == 0 && errno != 0)
-		rc = -errno;
-	if (rc == 0 && fsync(fd) < 0)
-		rc = -errno;
-	closedir(dir);
-	return rc;
+	return rc == 0 && fsync(dirfd(dir)) < 0 ? -errno : rc;
 }
 
 int sc_output_sync(const struct sc_output *output, struct sc_error *err)
 {
-	int fd = openat(output->image_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = fd < 0 ? -errno : sync_tree(fd);
+	int rc = sync_tree(output->image_fd, ".");
 	if (rc < 0)
 		return sc_error_errno(err, rc, "%s: cannot sync it", output->path);
 	return 0;

@@ -125,7 +125,6 @@ def read_factor(tile, shape):
     return up(nx, tx) * up(ny, ty) * ts * tc / (nx * ny)
 
 
-@pytest.mark.slow
 def test_auto_keeps_planes_of_a_long_cube_quick_to_read(tmp_path):
     """casacore's own tile for such a cube is a hundred channels deep."""
     source = str(tmp_path / "source")
