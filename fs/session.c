@@ -95,8 +95,7 @@ int sc_session_new(const struct sc_options *options, const char *name, struct sc
 {
 	struct sc_session *session = calloc(1, sizeof(*session));
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
-	if (!session || make_arguments(options->nmount_options, options->mount_options, options->user, name, &args) < 0 ||
-	    find_own_options(&args, service) < 0) {
+	if (!session || make_arguments(options->nmount_options, options->mount_options, options->user, name, &args) < 0) {
 		free(session);
 		fuse_opt_free_args(&args);
 		fputs("subcubefs: out of memory\n", stderr);
@@ -106,7 +105,8 @@ int sc_session_new(const struct sc_options *options, const char *name, struct sc
 	session->unmounter.fd = -1;
 	char said[512];
 	sc_messages_catch();
-	session->fuse = fuse_session_new(&args, &sc_operations, sizeof(sc_operations), service);
+	if (find_own_options(&args, service) == 0)
+		session->fuse = fuse_session_new(&args, &sc_operations, sizeof(sc_operations), service);
 	sc_messages_release(said, sizeof(said));
 	fuse_opt_free_args(&args);
 	if (session->fuse) {

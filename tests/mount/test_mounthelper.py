@@ -78,6 +78,7 @@ def test_values_with_commas(script, small, tmp_path):
 @pytest.mark.parametrize("options, words", [
     ("nonsense=3", ["unknown mount option", "nonsense=3"]),
     ("nparts=x", ["--nparts", "'x'"]),
+    ("max_read=many", ["mount options", "max_read=many"]),
     ("foreground", ["unknown mount option", "foreground"]),
     ("help", ["unknown mount option", "help"]),
 ])
