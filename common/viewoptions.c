@@ -166,6 +166,8 @@ char *sc_viewoptions_format(const struct sc_view_options *options)
 		fprintf(out, "axis=%d\n", options->header.axis);
 	else
 		fputs("axis=spectral\n", out);
+	if (options->settle.ready_file)
+		fprintf(out, "ready-file=%s\n", options->settle.ready_file);
 	fprintf(out, "%s%s\n", options->reorder ? "reorder\n" : "", options->header.strict ? "strict" : "relax");
 	if (fclose(out) == 0)
 		return text;

@@ -56,6 +56,17 @@ def test_the_mounts_options_are_taken_over(small, mount, tmp_path, change, optio
         assert programs.tree(tmp_path / "copy.image") == made
 
 
+def test_a_part_that_the_mount_does_not_show_yet_is_not_taken(small, mount, tmp_path):
+    """However long ago it changed: its writer may just be slow."""
+    source, _ = small
+    for number in (0, 1):
+        open("%s/cube.subcube.%d.image.done" % (source, number), "w").close()
+    with mount(source, "--ready-file={part}.done") as mnt:
+        done = programs.materialize("-o", tmp_path / "out.image", mnt.view("cube.image"))
+    assert done.returncode != 0 and not os.path.exists(tmp_path / "out.image")
+    programs.assert_message(done.stderr, ["cube.subcube.2.image", "ready file"])
+
+
 def test_a_view_of_what_is_not_there_any_more_is_refused(small, mount, tmp_path):
     """Rather than made of what is now under that name."""
     source, _ = small

@@ -149,6 +149,7 @@ static void what_is_told_is_taken(void **state)
 		{ .missing = SC_MISSING_BLANK },
 		{ .missing = SC_MISSING_SKIP, .nparts = 64, .nchan = 128, .all_history = true, .reorder = true },
 		{ .header = { .axis_given = true, .axis = 2, .strict = true, .first_miscinfo = true } },
+		{ .settle = { .ready_file = "{part}.done" } },
 	};
 	for (size_t i = 0; i < SC_COUNT_OF(cases); i++) {
 		/* From the opposite, so that what is not told shows. */
