@@ -62,6 +62,20 @@ static void discard_all(struct run *run)
 	}
 }
 
+/* What each image is made from, and as what. */
+static void name_images(struct run *run)
+{
+	for (size_t i = 0; i < run->nimages; i++) {
+		struct sc_image *image = &run->images[i];
+		image->options = run->options;
+		image->part_fd = -1;
+		image->path = run->input.images[i].output;
+		image->product = run->input.images[i].product;
+		image->seen = run->settling.memories ? &run->settling.memories[i] : NULL;
+		image->ext = image->product->ext;
+	}
+}
+
 /* All that is wrong with the outputs is said before giving up. */
 static enum sc_status open_outputs(struct run *run)
 {
@@ -69,12 +83,6 @@ static enum sc_status open_outputs(struct run *run)
 	for (size_t i = 0; i < run->nimages; i++) {
 		struct sc_image *image = &run->images[i];
 		struct sc_error err = { 0 };
-		image->options = run->options;
-		image->part_fd = -1;
-		image->path = run->input.images[i].output;
-		image->product = run->input.images[i].product;
-		image->seen = run->settling.memories ? &run->settling.memories[i] : NULL;
-		image->ext = image->product->ext;
 		if (run->follow) {
 			sc_follow_hand_over(run->follow, image);
 			continue;
@@ -237,7 +245,6 @@ static void image_finished(void *context, unsigned output, const struct sc_error
 		tell_end(run, image);
 		return;
 	}
-	image->is_complete = true;
 	/* Parts that go, an image that is replaced: only for what was read back. */
 	if (!run->options->verify || run->comparing)
 		commit(run, image);
@@ -476,6 +483,7 @@ static int find_input(struct run *run)
 		return SC_STATUS_FAILED;
 	}
 	run->nimages = run->input.nimages;
+	name_images(run);
 	return SC_STATUS_DONE;
 }
 

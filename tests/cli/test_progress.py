@@ -148,6 +148,15 @@ def test_json_when_nothing_is_done(small, status):
     assert told[0]["status"] == status and told[0]["succeeded"] == 0
 
 
+def test_json_when_there_is_nowhere_to_write(small):
+    """All images are told of, also those that were not got to."""
+    source, _ = small
+    done = programs.materialize("--json", "-o", source + "/nowhere/x", source + "/cube")
+    summary = events(done)[-1]
+    assert done.returncode == 2 == summary["status"]
+    assert [image["path"] for image in summary["images"]] == [source + "/nowhere/x" + ext for ext in (".image", ".psf")]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_json_of_a_run_that_is_stopped_before_it_begins(small, number):
     source, _ = small
