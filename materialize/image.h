@@ -32,7 +32,6 @@ struct sc_image {
 	struct sc_write write;
 	bool is_created;          /* write, in mode paged */
 	struct sc_partlist parts; /* in the virtual modes */
-	bool is_complete;         /* and synced, but not under its final name */
 	bool is_made;             /* under its final name */
 	struct sc_error error;    /* why it is not */
 	uint64_t array_bytes;     /* what is copied */
