@@ -29,7 +29,7 @@ struct look {
 	int64_t newest_ns; /* modification of contents, since 1970 */
 	pid_t writer;      /* holds a write lock; -1: one that cannot be told; 0: nobody */
 	bool is_ready;     /* the ready file is there */
-	int rc;            /* -ENOMEM */
+	int rc;            /* -errno: out of memory or descriptors, so nothing is known of it */
 };
 
 struct round {
@@ -54,20 +54,28 @@ static bool add_file(const struct sc_source *source, const char *path, struct lo
 	return true;
 }
 
+/* What could not be looked at for want of memory or descriptors is not taken for absent. */
+static void note_shortage(struct look *look, int rc)
+{
+	if (look->rc == 0 && sc_io_is_shortage(rc))
+		look->rc = rc;
+}
+
 /*
  * casacore would make table.lock where there is none; we do not, and read locks do not matter. A link out of the source is
  * not opened: to open a device can do something.
  */
-static pid_t find_writer(const struct sc_source *source, const char *part)
+static void find_writer(const struct sc_source *source, const char *part, struct look *look)
 {
 	char path[PATH_MAX];
 	sc_autoclose int fd = -1;
 	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = LOCK_BYTE, .l_len = 1 };
-	if (snprintf(path, sizeof(path), "%s/table.lock", part) >= (int)sizeof(path) ||
-	    sc_source_open_file(source, path, &fd, NULL, NULL) < 0 || fcntl(fd, F_GETLK, &lock) < 0 ||
-	    lock.l_type != F_WRLCK)
-		return 0;
-	return lock.l_pid > 0 ? lock.l_pid : -1;
+	if (snprintf(path, sizeof(path), "%s/table.lock", part) >= (int)sizeof(path))
+		return;
+	int rc = sc_source_open_file(source, path, &fd, NULL, NULL);
+	note_shortage(look, rc);
+	if (rc == 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type == F_WRLCK)
+		look->writer = lock.l_pid > 0 ? lock.l_pid : -1;
 }
 
 /* Of a directory, which changes with table.lock, and readers make that too: which one it is, and who may see it. */
@@ -84,8 +92,8 @@ static void add_directory(int dirfd, const char *path, const struct stat *st, st
 static void list_names(const struct sc_source *source, const char *path, struct sc_io_names *names, struct look *look)
 {
 	sc_autoclosedir DIR *dir = NULL;
-	if (sc_source_open_directory(source, path, &dir, NULL) == 0 && sc_io_names_add(names, dir) == -ENOMEM)
-		look->rc = -ENOMEM;
+	int rc = sc_source_open_directory(source, path, &dir, NULL);
+	note_shortage(look, rc == 0 ? sc_io_names_add(names, dir) : rc);
 }
 
 /* Which files of an image count. Those of its tables are table.SOMETHING; a finished one is shown with all that lies in it. */
@@ -130,7 +138,11 @@ static bool add_table(const struct sc_source *source, const char *path, enum cou
 static void look_at_image(const struct sc_source *source, const char *part, enum counted counted, struct look *look)
 {
 	struct stat directory;
-	if (sc_source_check_part(source, part, NULL) < 0 || sc_source_stat(source, part, &directory, NULL) < 0)
+	int rc = sc_source_check_part(source, part, NULL);
+	if (rc == 0)
+		rc = sc_source_stat(source, part, &directory, NULL);
+	note_shortage(look, rc);
+	if (rc < 0)
 		return;
 	if (!S_ISDIR(directory.st_mode)) {
 		add_file(source, part, look, &directory); /* a FITS image */
@@ -140,7 +152,7 @@ static void look_at_image(const struct sc_source *source, const char *part, enum
 	/* Without files it was just made, and there is nothing in it yet. */
 	if (!add_table(source, part, counted, false, look))
 		add_file(source, part, look, &directory);
-	look->writer = find_writer(source, part);
+	find_writer(source, part, look);
 }
 
 static const struct {
@@ -193,7 +205,7 @@ static void look_at_part(void *context, size_t i)
 	struct look *look = &round->looks[i];
 	look->newest_ns = INT64_MIN;
 	look_at_image(round->source, part->name, OF_TABLES, look);
-	if (round->options->ready_file)
+	if (round->options->ready_file && look->rc == 0)
 		look->rc = check_for_ready_file(round, part, look);
 }
 

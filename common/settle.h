@@ -57,8 +57,8 @@ struct sc_settled {
 
 /*
  * Looks at all parts of `product`, which must outlive the result; the caller calls sc_settled_clear.
- * `memory` may be NULL. 0, -ENOMEM, or -ENAMETOOLONG of a
- * ready file; a part that cannot be looked at is settled, for its view to say what is wrong.
+ * `memory` may be NULL. 0, -ENOMEM, -EMFILE or -ENFILE, or -ENAMETOOLONG of a
+ * ready file; a part that cannot be looked at for another reason is settled, for its view to say what is wrong.
  */
 int sc_settle_look(const struct sc_source *source, const struct sc_product *product,
 		   const struct sc_settle_options *options, struct sc_settle_memory *memory,

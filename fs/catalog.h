@@ -173,7 +173,7 @@ int sc_catalog_look_at_root(struct sc_catalog *catalog, struct sc_error *err);
 
 /*
  * What shows or does not show names: takes over what is in `scan`, and looks whether new products have a settled part.
- * 0 or -ENOMEM.
+ * 0, or -ENOMEM, -EMFILE or -ENFILE.
  */
 int sc_catalog_update(struct sc_catalog *catalog, struct sc_scan *scan);
 

@@ -89,8 +89,11 @@ static void scan(struct sc_refresh *refresh)
 	int rc = sc_scan_source(options->source, &options->scan, &scan, &err);
 	if (rc == 0)
 		rc = sc_catalog_look_at_root(options->catalog, &err);
-	if (rc == 0 && sc_catalog_update(options->catalog, &scan) < 0)
-		sc_error_errno(&err, -ENOMEM, "%s: cannot list the images", options->source->path);
+	if (rc == 0) {
+		rc = sc_catalog_update(options->catalog, &scan);
+		if (rc < 0)
+			sc_error_errno(&err, rc, "%s: cannot list the images", options->source->path);
+	}
 	sc_scan_clear(&scan);
 	check_place(options->source, &err);
 	sc_catalog_set_problem(options->catalog, *err.text ? err.text : NULL);

@@ -217,7 +217,7 @@ int sc_catalog_update(struct sc_catalog *catalog, struct sc_scan *scan)
 		free_new(&update);
 		pthread_mutex_unlock(&catalog->lock);
 		free(update.entries);
-		return -ENOMEM;
+		return rc < 0 ? rc : -ENOMEM;
 	}
 	pthread_mutex_lock(&catalog->lock);
 	drop_gone(catalog, &update);

@@ -1,5 +1,6 @@
 #include "workdir.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -151,6 +152,25 @@ static void a_part_that_is_gone_is_not_for_us_to_judge(void **state)
 	(void)state;
 	workdir_remove("cube.subcube.1.image");
 	expect(&by_times, NULL, "0 1 12");
+}
+
+/* What could not be looked at is not settled for that: nothing is known of it. */
+static void without_descriptors_nothing_is_settled(void **state)
+{
+	(void)state;
+	const struct sc_source source = { .path = workdir, .dirfd = workdir_fd };
+	struct rlimit limit, none;
+	struct sc_settled settled;
+	age("cube.subcube.1.image/table.f0_TSM0", 0);
+	for (size_t i = 0; i < SC_COUNT_OF(names); i++)
+		age(names[i].name, 3600);
+	expect(&by_times, NULL, "0 12; 1: it changed less than 10 s ago");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	int rc = sc_settle_look(&source, &product, &by_times, NULL, &settled, NULL);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(rc, -EMFILE);
 }
 
 static void zero_seconds_settle_everything(void **state)
@@ -348,6 +368,7 @@ int main(void)
 		cmocka_unit_test_setup(a_directory_without_files_was_just_made, make_parts),
 		cmocka_unit_test_setup(a_file_in_place_of_a_directory, make_parts),
 		cmocka_unit_test_setup(a_part_that_is_gone_is_not_for_us_to_judge, make_parts),
+		cmocka_unit_test_setup(without_descriptors_nothing_is_settled, make_parts),
 		cmocka_unit_test_setup(zero_seconds_settle_everything, make_parts),
 		cmocka_unit_test_setup(what_was_watched_long_enough_is_settled, make_parts),
 		cmocka_unit_test_setup(a_write_lock_unsettles, make_parts),
