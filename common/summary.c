@@ -9,6 +9,7 @@
 #include "subcube.h"
 #include "tablefile.h"
 #include "warnings.h"
+#include "worlds.h"
 
 static void count_parts(const struct sc_product *product, const struct sc_view_options *options,
 			struct sc_summary *summary)
@@ -36,16 +37,19 @@ static void take_frequencies(struct sc_summary *summary, const struct sc_record 
 	if (sc_concataxis_find(coords, -1, summary->ndim, summary->base, &axis, NULL) < 0)
 		return;
 	int64_t nchan = summary->shape[axis.pixel_axis];
-	sc_autofree double *hz = calloc((size_t)nchan, sizeof(*hz));
-	if (!hz || sc_concataxis_worlds(&axis, coords, summary->base, (size_t)nchan, hz, &increment, NULL) < 0)
+	/* As for a cube's parts, a shape that is out of all proportion gets no memory. */
+	struct sc_worlds worlds = { 0 };
+	int rc = sc_worlds_add(&worlds, &axis, coords, summary->base, nchan, &increment, NULL);
+	if (rc == 0)
+		sc_worlds_of_part(&worlds, 0, &summary->hz[0], &summary->hz[1]);
+	sc_worlds_clear(&worlds);
+	if (rc < 0)
 		return;
 	const char *kind;
 	const struct sc_record *spectral = sc_coordinates_get(coords, axis.coordinate, &kind);
 	const char *frame = spectral ? sc_record_get_string(spectral, "system") : NULL;
 	summary->has_frequencies = true;
 	summary->nchan = nchan;
-	summary->hz[0] = hz[0];
-	summary->hz[1] = hz[nchan - 1];
 	snprintf(summary->frame, sizeof(summary->frame), "%s", frame ? frame : "");
 }
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 import families
+import hostile
 import programs
 import synth
 
@@ -183,6 +184,17 @@ def test_names_that_are_no_text_are_still_json(small, program):
     found = as_json(program, os.fsdecode(source))
     assert "c\\xfc\nbe.psf" in found and found["c\\xfc\nbe.psf"]["parts"] == 3
     assert len(listing(program, os.fsdecode(source)).split("\n\n")[0].splitlines()) == 3
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_finished_image_that_claims_very_many_channels(program, tmp_path):
+    """They are not listed: that would take 8 bytes for each, whatever the file's size is."""
+    part, = synth.build(str(tmp_path / "source"), synth.run([2], ny=hostile.NY, nx=hostile.NX))
+    os.rename(part, str(tmp_path / "source" / "cube.image"))
+    (tmp_path / "source" / "cube.image" / "table.f0").write_bytes(hostile.table_f0(shape=(hostile.NX, hostile.NY, 1, 1 << 26)))
+    found = as_json(program, tmp_path / "source", status=1)["cube.image"]
+    assert found["shape"] == [hostile.NX, hostile.NY, 1, 1 << 26] and "cut short" in found["problem"]
+    assert found["channels"] is None and found["frequency_hz"] is None
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
