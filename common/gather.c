@@ -58,10 +58,10 @@ static int64_t max_i64(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* Steps a position through first <= position < behind, from axis `from_axis` on; false behind the last. */
-static bool step(int ndim, int from_axis, int64_t *position, const int64_t *first, const int64_t *behind)
+/* Steps a position through first <= position < behind; false behind the last. */
+static bool step(int ndim, int64_t *position, const int64_t *first, const int64_t *behind)
 {
-	for (int i = from_axis; i < ndim; i++) {
+	for (int i = 0; i < ndim; i++) {
 		if (++position[i] < behind[i])
 			return true;
 		position[i] = first[i];
@@ -236,7 +236,7 @@ static void copy_to_tiles(const struct region *region, const struct rect *rect, 
 			stride *= (uint64_t)region->box_count[i];
 		}
 		copy_rect(region, &shared, loaded, from, region->tiles + number * layout->tile_bytes, to);
-	} while (step(ndim, 0, indices, first, behind));
+	} while (step(ndim, indices, first, behind));
 }
 
 /* ---- reading ---- */
@@ -355,7 +355,7 @@ static int copy_region(const struct region *region)
 		rc = read_rect(region, number, indices, &rect);
 		if (rc < 0)
 			return rc;
-	} while (step(ndim, 0, indices, first, behind));
+	} while (step(ndim, indices, first, behind));
 	return read_waiting(region, &waiting);
 }
 
@@ -376,7 +376,7 @@ static void clear_padding(const struct sc_layout *layout, const int64_t *first, 
 		if (is_padded)
 			memset(tiles, 0, layout->tile_bytes);
 		tiles += layout->tile_bytes;
-	} while (step(layout->ndim, 0, indices, first, behind));
+	} while (step(layout->ndim, indices, first, behind));
 }
 
 int sc_gather_tiles(const struct sc_layout *layout, const int64_t *first, const int64_t *count, uint8_t *ret_tiles,

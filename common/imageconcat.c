@@ -374,15 +374,11 @@ int sc_imageconcat_decode(const void *data, size_t size, const char *label, stru
 	return rc;
 }
 
-int sc_imageconcat_read(int dirfd, const char *path, struct sc_imageconcat *ret_catalog, struct sc_error *err)
+int sc_imageconcat_read(int dirfd, struct sc_imageconcat *ret_catalog, struct sc_error *err)
 {
-	sc_autofree char *file = NULL;
+	static const char file[] = SC_IMAGECONCAT_FILE;
 	sc_autofree uint8_t *data = NULL;
 	size_t size;
-	if (asprintf(&file, "%s/%s", path, SC_IMAGECONCAT_FILE) < 0) {
-		file = NULL;
-		return sc_error_errno(err, -ENOMEM, "%s", path);
-	}
 	int rc = sc_io_read_file(dirfd, file, file, SC_IMAGECONCAT_BYTES_MAX, &data, &size, NULL, err);
 	return rc < 0 ? rc : sc_imageconcat_decode(data, size, file, ret_catalog, err);
 }

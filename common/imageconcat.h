@@ -61,8 +61,8 @@ int sc_imageconcat_encode(const struct sc_imageconcat *catalog, const struct sc_
 int sc_imageconcat_decode(const void *data, size_t size, const char *label, struct sc_imageconcat *ret_catalog,
 			  struct sc_error *err);
 
-/* Reads imageconcat.json in the directory `path`, relative to dirfd. -ENOENT: there is none. */
-int sc_imageconcat_read(int dirfd, const char *path, struct sc_imageconcat *ret_catalog, struct sc_error *err);
+/* Reads imageconcat.json in the directory. -ENOENT: there is none. */
+int sc_imageconcat_read(int dirfd, struct sc_imageconcat *ret_catalog, struct sc_error *err);
 
 void sc_imageconcat_clear(struct sc_imageconcat *catalog);
 

@@ -27,7 +27,7 @@ struct sc_followed *sc_followed_new(const char *path, const char *ext)
 	return NULL;
 }
 
-void sc_followed_forget_view(struct sc_followed *image)
+static void forget_view(struct sc_followed *image)
 {
 	sc_view_free(image->view);
 	image->view = NULL;
@@ -38,7 +38,7 @@ void sc_followed_free(struct sc_followed *image)
 {
 	if (!image)
 		return;
-	sc_followed_forget_view(image);
+	forget_view(image);
 	sc_settled_clear(&image->settled);
 	if (sc_copied_is_empty(&image->copied)) {
 		image->output.keeps_copied = false;
@@ -137,14 +137,14 @@ int sc_followed_make_view(struct sc_followed *image, const struct sc_options *op
 	if (settled->product.nparts == 0 ||
 	    (image->is_tried && sc_identity_equal(&image->identity, &settled->identity)))
 		return 0;
-	sc_followed_forget_view(image);
+	forget_view(image);
 	view.missing = SC_MISSING_BLANK;
 	view.arrays_only = true;
 	view.keep_miscinfo = false;
 	int rc = sc_view_build(source, &settled->product, &view, &image->view, &failure);
 	if (rc == 0 && image->view->ntruncated > 0) {
 		rc = sc_error_set(&failure, -EIO, "%s", image->view->truncated);
-		sc_followed_forget_view(image);
+		forget_view(image);
 	}
 	if (rc == -ENOMEM)
 		return sc_error_errno(err, rc, "%s: cannot look at the subcubes", image->path);

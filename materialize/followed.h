@@ -48,9 +48,6 @@ int sc_followed_look(struct sc_followed *image, const struct sc_options *options
 int sc_followed_make_view(struct sc_followed *image, const struct sc_options *options, const struct sc_source *source,
 			  struct sc_error *err);
 
-/* A part changed while it was copied: the view is made anew. */
-void sc_followed_forget_view(struct sc_followed *image);
-
 /* Adds to the plan what can be copied, of an image with a view; the files that it is copied to are made. */
 int sc_followed_plan(struct sc_followed *image, const struct sc_options *options, unsigned output, unsigned nworkers,
 		     struct sc_plan *plan, bool *ret_is_all, struct sc_error *err);

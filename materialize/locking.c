@@ -6,6 +6,12 @@
 
 #define POLL_MS 200
 
+static void unlock_all(struct sc_image *images, size_t nimages)
+{
+	for (size_t i = 0; i < nimages; i++)
+		sc_image_discard(&images[i]);
+}
+
 int sc_lock_images(struct sc_image *images, size_t nimages, struct sc_error *err)
 {
 	for (size_t i = 0; i < nimages; i++) {
@@ -16,18 +22,12 @@ int sc_lock_images(struct sc_image *images, size_t nimages, struct sc_error *err
 			images[i].error = failure;
 			continue;
 		}
-		sc_unlock_images(images, nimages);
+		unlock_all(images, nimages);
 		if (err)
 			*err = failure;
 		return -EBUSY;
 	}
 	return 0;
-}
-
-void sc_unlock_images(struct sc_image *images, size_t nimages)
-{
-	for (size_t i = 0; i < nimages; i++)
-		sc_image_discard(&images[i]);
 }
 
 int sc_lock_wait(struct sc_image *images, size_t nimages)
@@ -37,7 +37,7 @@ int sc_lock_wait(struct sc_image *images, size_t nimages)
 		if (number)
 			return number;
 		if (sc_lock_images(images, nimages, NULL) == 0) {
-			sc_unlock_images(images, nimages);
+			unlock_all(images, nimages);
 			return 0;
 		}
 	}

@@ -12,8 +12,6 @@
 /* -EBUSY: another process has one of them, and none is locked. Other errors are those of single images. */
 int sc_lock_images(struct sc_image *images, size_t nimages, struct sc_error *err);
 
-void sc_unlock_images(struct sc_image *images, size_t nimages);
-
 /*
  * Waits until all can be locked, and leaves them unlocked: what is there now is no longer what was looked at before. Returns
  * 0, or a signal that asked to stop. Signals must be blocked (signals.h).

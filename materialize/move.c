@@ -171,7 +171,7 @@ static int journal_of_catalog(const struct sc_output *output, int image_fd, stru
 			      struct sc_error *err)
 {
 	struct sc_imageconcat catalog;
-	int rc = sc_imageconcat_read(image_fd, ".", &catalog, err);
+	int rc = sc_imageconcat_read(image_fd, &catalog, err);
 	if (rc < 0) {
 		sc_error_prefix(err, "%s", output->path);
 		return rc;

@@ -35,7 +35,7 @@ static bool is_asked_for(const struct sc_options *options, const char *base, con
 static bool catalog_belongs(int image_fd, const char *base, const char *name)
 {
 	struct sc_imageconcat catalog;
-	if (sc_imageconcat_read(image_fd, ".", &catalog, NULL) < 0)
+	if (sc_imageconcat_read(image_fd, &catalog, NULL) < 0)
 		return false;
 	const struct sc_imageconcat_image *first = &catalog.images[0];
 	size_t length = strlen(base);

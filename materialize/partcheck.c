@@ -7,7 +7,8 @@
 
 #include "workers.h"
 
-int sc_partcheck_one(const struct sc_view *view, size_t i, struct sc_error *err)
+/* -ESTALE names the part that is not. The file server is asked, for each file. */
+static int check_one(const struct sc_view *view, size_t i, struct sc_error *err)
 {
 	const struct sc_part *part = &view->parts[i];
 	for (unsigned node = 0; node < view->nnodes; node++) {
@@ -42,7 +43,7 @@ static void check(void *context, size_t i)
 {
 	struct checks *checks = context;
 	struct sc_error err = { 0 };
-	int rc = sc_partcheck_one(checks->view, i, &err);
+	int rc = check_one(checks->view, i, &err);
 	if (rc == 0)
 		return;
 	pthread_mutex_lock(&checks->lock);

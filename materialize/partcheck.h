@@ -7,10 +7,7 @@
 
 #include "view.h"
 
-/* -ESTALE names the part that is not. The file server is asked, for each file. */
-int sc_partcheck_one(const struct sc_view *view, size_t i, struct sc_error *err);
-
-/* All of them, several at a time; the first that is not is named. */
+/* All of them, several at a time; -ESTALE names the first that is not. The file server is asked, for each file. */
 int sc_partcheck_all(const struct sc_view *view, struct sc_error *err);
 
 #endif
