@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "concataxis.h"
-#include "coordinates.h"
 #include "gaps.h"
 #include "warnings.h"
 #include "partreader.h"

@@ -1,6 +1,5 @@
 #include "beams.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 #include "coding.h"
 
-#include <assert.h>
 #include <string.h>
 
 bool sc_coding_equal(const struct sc_coding *a, const struct sc_coding *b)

@@ -1,8 +1,6 @@
 #include "fits.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include "ioutil.h"

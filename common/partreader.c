@@ -1,9 +1,7 @@
 #include "partreader.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
-#include <string.h>
 
 #include "fitsclient.h"
 #include "workers.h"

@@ -2,9 +2,7 @@
 #include "log.h"
 #include "scanpriv.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,6 @@
 #include "tracks.h"
 
 #include <assert.h>
-#include <string.h>
 
 /*
  * The kernel reads whole pages, so equal distances may seem to differ by one;

@@ -1,7 +1,6 @@
 #include "tsm.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 #include "viewcodecpriv.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "aipsio.h"

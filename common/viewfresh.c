@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "ioutil.h"
 #include "workers.h"

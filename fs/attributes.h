@@ -10,7 +10,6 @@
 #ifndef SC_ATTRIBUTES_H
 #define SC_ATTRIBUTES_H
 
-#include "scan.h"
 #include "subcube.h"
 
 #include <sys/stat.h>

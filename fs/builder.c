@@ -1,6 +1,5 @@
 #include "builder.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>

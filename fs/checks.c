@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <semaphore.h>
-#include <string.h>
-#include <unistd.h>
 
 /* Who has been shown a node has had its attributes; should they have to be waited for again, this thread does. */
 struct patient {

@@ -3,7 +3,6 @@
 #include "clock.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 /* --- generations --- */

@@ -17,7 +17,6 @@
 #include "settle.h"
 #include "view.h"
 
-#include <stdatomic.h>
 
 #define SC_NODE_BITS 8
 #define SC_NODE_ALIAS 128U /* reached by .subcubefs/gen */

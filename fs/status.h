@@ -14,6 +14,8 @@
 
 #include "catalog.h"
 
+#include <stdatomic.h>
+
 #define SC_STATUS_NAME ".subcubefs"
 
 /* What was read, since the start. */

@@ -12,7 +12,6 @@
 #include "jobs.h"
 #include "log.h"
 #include "partcheck.h"
-#include "partlock.h"
 #include "signals.h"
 
 /* Between looks at the source, and for a look that takes long so many times what it took. */

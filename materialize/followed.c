@@ -1,7 +1,6 @@
 #include "followed.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "log.h"

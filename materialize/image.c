@@ -7,7 +7,6 @@
 #include "catalog.h"
 #include "copytree.h"
 #include "imageconcat.h"
-#include "log.h"
 #include "move.h"
 #include "partcheck.h"
 #include "partlock.h"

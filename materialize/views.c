@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "log.h"
-#include "plan.h"
 
 #define MAX_THREADS 16
 
