@@ -15,7 +15,6 @@
 #include "coding.h"
 #include "error.h"
 
-
 #define SC_FITS_BLOCK_BYTES 2880
 #define SC_FITS_INSTRUME "SCINSTRU"
 

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 
-
 /* The arrays of a FITS part: both are in the same numbers of the same file, which is the part itself. */
 static void set_arrays(struct sc_subcube *subcube, const struct stat *st)
 {

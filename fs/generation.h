@@ -17,7 +17,6 @@
 #include "settle.h"
 #include "view.h"
 
-
 #define SC_NODE_BITS 8
 #define SC_NODE_ALIAS 128U /* reached by .subcubefs/gen */
 #define SC_NODE_HOME 127U  /* the directory .subcubefs/gen/SERIAL */

@@ -41,7 +41,6 @@ def family(tmp_path_factory):
     shutil.rmtree(source)
 
 
-@pytest.mark.slow
 def test_every_channel_is_within_a_hundredth_of_its_own(family, tmp_path):
     done = programs.materialize("-o", tmp_path / "made", family + "/cube", timeout=300)
     assert done.returncode == 0, done.stderr
@@ -54,7 +53,6 @@ def test_every_channel_is_within_a_hundredth_of_its_own(family, tmp_path):
     assert abs(spectral["wcs"]["cdelt"] - WIDTH) < 1e-4
 
 
-@pytest.mark.slow
 def test_a_long_gap_keeps_its_channels(family, tmp_path):
     """Counted by the rounded increment, 15,000 missing channels would be 10 too many."""
     source = str(tmp_path / "source")

@@ -409,7 +409,6 @@ def one_place_each(source, names):
 CALLS = ["renameat2,rename,renameat", "fsync", "mkdir,mkdirat", "unlinkat,unlink", "write,pwrite64"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("action", ["--resume", "--undo"])
 @pytest.mark.parametrize("call", CALLS)
 def test_killed_at_any_change_a_move_is_finished_or_undone(strace, small, tmp_path, call, action):
@@ -446,7 +445,6 @@ def test_killed_at_any_change_a_move_is_finished_or_undone(strace, small, tmp_pa
 LOOKS = 50      # more than an undo of three subcubes needs
 
 
-@pytest.mark.slow
 def test_a_look_that_fails_while_a_move_is_undone_loses_nothing(strace, small, record_fault):
     """What could not be looked at is not what is not there."""
     source, _ = small
