@@ -115,7 +115,7 @@ int sc_config_read(struct sc_config *ret_config, struct sc_error *err)
 		sc_config_clear(&config);
 		return 0;
 	}
-	int rc = sc_io_read_file(AT_FDCWD, config.path, config.path, SC_CONFIG_MAX_BYTES, &data, &size, NULL, err);
+	int rc = sc_io_read_file(AT_FDCWD, config.path, config.path, SC_CONFIG_MAX_BYTES, &data, &size, err);
 	if (rc == 0)
 		rc = parse_lines(&config, data, size, err);
 	if (rc < 0)

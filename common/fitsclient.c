@@ -44,7 +44,7 @@ static int read_record(int scratch_fd, size_t number, const char *part, struct s
 	snprintf(name, sizeof(name), "%zu.record", number);
 	sc_autofree uint8_t *data = NULL;
 	size_t size;
-	int rc = sc_io_read_file(scratch_fd, name, part, RECORD_BYTES_MAX, &data, &size, NULL, err);
+	int rc = sc_io_read_file(scratch_fd, name, part, RECORD_BYTES_MAX, &data, &size, err);
 	if (rc < 0)
 		return rc;
 	struct sc_aipsio_reader reader;

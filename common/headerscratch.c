@@ -89,7 +89,7 @@ static int check_log_table(const struct sc_header_scratch *scratch, const char *
 	sc_autofree uint8_t *data = NULL;
 	size_t size;
 	struct sc_tablefile table;
-	int rc = sc_io_read_file(scratch->dirfd, path, file_label, SC_HISTORY_MAXBYTES, &data, &size, NULL, err);
+	int rc = sc_io_read_file(scratch->dirfd, path, file_label, SC_HISTORY_MAXBYTES, &data, &size, err);
 	if (rc == 0)
 		rc = sc_tablefile_decode(data, size, file_label, &table, err);
 	if (rc < 0)
@@ -193,7 +193,7 @@ static int read_file(struct image_reader *reader, int dirfd, const char *prefix,
 		return sc_error_set(reader->err, -EUCLEAN, "the header program made more than %d files",
 				    SC_TEMPLATE_MAXFILES);
 	struct sc_template_file *file = &result->files[result->nfiles];
-	int rc = sc_io_read_file(dirfd, name, path, reader->left_bytes, &file->data, &file->size, NULL, reader->err);
+	int rc = sc_io_read_file(dirfd, name, path, reader->left_bytes, &file->data, &file->size, reader->err);
 	if (rc < 0)
 		return rc;
 	file->path = sc_steal_ptr(path);

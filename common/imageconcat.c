@@ -265,18 +265,6 @@ int sc_imageconcat_encode(const struct sc_imageconcat *catalog, const struct sc_
 	return 0;
 }
 
-/* Whether a component of the path is "..". */
-static bool leads_out(const char *path)
-{
-	for (const char *at = path; *at;) {
-		size_t length = strcspn(at, "/");
-		if (length == 2 && at[0] == '.' && at[1] == '.')
-			return true;
-		at += length + (at[length] == '/');
-	}
-	return false;
-}
-
 /* Path::addDirectory: one "./" in front is the catalog's parent, more are the catalog. */
 static int parse_name(const char *name, size_t length, size_t number, const char *label,
 		      struct sc_imageconcat_image *ret_image, struct sc_error *err)
@@ -302,7 +290,7 @@ static int parse_name(const char *name, size_t length, size_t number, const char
 	while (rest_length > 0 && rest[rest_length - 1] == '/')
 		rest_length--;
 	bool is_dot = rest_length == 1 && rest[0] == '.';
-	if (rest_length == 0 || is_dot || leads_out(rest))
+	if (rest_length == 0 || is_dot || sc_io_leads_out(rest))
 		return sc_error_set(err, -EUCLEAN, "%s: image %zu has the name %s, expected one without \"..\"", label,
 				    number, length > 0 ? name : "\"\"");
 	char *path = strndup(rest, rest_length);
@@ -379,7 +367,7 @@ int sc_imageconcat_read(int dirfd, struct sc_imageconcat *ret_catalog, struct sc
 	static const char file[] = SC_IMAGECONCAT_FILE;
 	sc_autofree uint8_t *data = NULL;
 	size_t size;
-	int rc = sc_io_read_file(dirfd, file, file, SC_IMAGECONCAT_BYTES_MAX, &data, &size, NULL, err);
+	int rc = sc_io_read_file(dirfd, file, file, SC_IMAGECONCAT_BYTES_MAX, &data, &size, err);
 	return rc < 0 ? rc : sc_imageconcat_decode(data, size, file, ret_catalog, err);
 }
 

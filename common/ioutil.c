@@ -48,7 +48,7 @@ int sc_io_read_open(int fd, const struct stat *st, const char *label, size_t max
 }
 
 int sc_io_read_file(int dirfd, const char *path, const char *label, size_t max_bytes, uint8_t **ret_data,
-		    size_t *ret_size, struct stat *ret_stat, struct sc_error *err)
+		    size_t *ret_size, struct sc_error *err)
 {
 	sc_autoclose int fd = -1;
 	struct stat st;
@@ -59,8 +59,6 @@ int sc_io_read_file(int dirfd, const char *path, const char *label, size_t max_b
 	if (rc < 0)
 		return rc;
 	*ret_size = (size_t)st.st_size;
-	if (ret_stat)
-		*ret_stat = st;
 	return 0;
 }
 
@@ -149,6 +147,17 @@ void sc_io_hold_standard(void)
 	while (fd >= 0 && fd < STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
+}
+
+bool sc_io_leads_out(const char *path)
+{
+	for (const char *at = path; *at;) {
+		size_t length = strcspn(at, "/");
+		if (length == 2 && at[0] == '.' && at[1] == '.')
+			return true;
+		at += length + (at[length] == '/');
+	}
+	return false;
 }
 
 char *sc_io_directory_of(const char *path, const char **ret_name)

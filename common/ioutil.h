@@ -34,7 +34,7 @@ int sc_io_take_regular(int fd, const char *label, int *ret_fd, struct stat *ret_
  * `max_bytes` is -EUCLEAN. The caller frees *ret_data.
  */
 int sc_io_read_file(int dirfd, const char *path, const char *label, size_t max_bytes, uint8_t **ret_data,
-		    size_t *ret_size, struct stat *ret_stat, struct sc_error *err);
+		    size_t *ret_size, struct sc_error *err);
 
 /* The same for a file that is open; its size is st->st_size. */
 int sc_io_read_open(int fd, const struct stat *st, const char *label, size_t max_bytes, uint8_t **ret_data,
@@ -68,6 +68,9 @@ static inline void sc_io_closedir_cleanup(DIR **dir)
  * number. Messages would be written into it.
  */
 void sc_io_hold_standard(void);
+
+/* Whether a component of the path is "..". */
+bool sc_io_leads_out(const char *path);
 
 /* The directory that `path` is in, "." without a slash, and the name in it. The caller frees it; NULL: out of memory. */
 char *sc_io_directory_of(const char *path, const char **ret_name);

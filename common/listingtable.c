@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "printable.h"
 #include "quantity.h"
 
 enum column { NAME, SHAPE, CHANNELS, FREQUENCY, FRAME, UNIT, BEAM, PARTS, MISSING, SIZE, TIME, NCOLUMNS };
@@ -24,18 +25,15 @@ struct row {
 	char cells[NCOLUMNS][CELL_BYTES];
 };
 
-/* What is no letter must not move the cursor. */
 static void set(struct row *row, enum column column, const char *format, ...) sc_printf_format(3, 4);
 static void set(struct row *row, enum column column, const char *format, ...)
 {
+	char text[CELL_BYTES];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(row->cells[column], CELL_BYTES, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	for (char *at = row->cells[column]; *at; at++) {
-		if ((unsigned char)*at < ' ' || *at == 127)
-			*at = '?';
-	}
+	sc_printable(row->cells[column], CELL_BYTES, text);
 }
 
 /* "2.91-3.12", or one figure where both would be the same. */

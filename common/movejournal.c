@@ -62,15 +62,7 @@ int sc_movejournal_encode(const struct sc_movejournal *journal, char **ret_data,
 /* A path that stays where it says: absolute, or below the directory it is relative to. */
 static bool is_path(const char *path)
 {
-	if (!path || path[0] == 0 || strlen(path) >= PATH_MAX)
-		return false;
-	for (const char *at = path; *at;) {
-		size_t length = strcspn(at, "/");
-		if (length == 2 && at[0] == '.' && at[1] == '.')
-			return false;
-		at += length + (at[length] == '/');
-	}
-	return true;
+	return path && path[0] && strlen(path) < PATH_MAX && !sc_io_leads_out(path);
 }
 
 static bool is_component(const char *name)
@@ -149,7 +141,7 @@ int sc_movejournal_read(int dirfd, const char *label, const char *file, struct s
 		full = NULL;
 		return sc_error_errno(err, -ENOMEM, "%s", label);
 	}
-	int rc = sc_io_read_file(dirfd, file, full, JOURNAL_BYTES_MAX, &data, &size, NULL, err);
+	int rc = sc_io_read_file(dirfd, file, full, JOURNAL_BYTES_MAX, &data, &size, err);
 	return rc < 0 ? rc : sc_movejournal_decode(data, size, full, ret_journal, err);
 }
 

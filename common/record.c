@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <xxhash.h>
 
 /* Below this many fields walking them is as fast as hashing. */
 #define INDEX_FROM 16
@@ -51,24 +52,17 @@ void sc_record_free(struct sc_record *record)
 
 /* ---- the index: open addressing, at most half full ---- */
 
-/*
- * FNV-1a from a start that differs between processes, so that no file can be
- * made whose names all meet in one place.
- */
+/* With a seed that differs between processes, so that no file can be made whose names all meet in one place. */
 static size_t hash_name(const char *name)
 {
 	/* Looked up once; threads that do so at the same time find the same. */
 	static const void *_Atomic random;
 	if (!random)
 		random = (const void *)getauxval(AT_RANDOM);
-	uint64_t hash = 0xcbf29ce484222325u;
+	uint64_t seed = 0;
 	if (random)
-		memcpy(&hash, random, sizeof(hash));
-	for (; *name; name++) {
-		hash = (hash ^ (uint8_t)*name) * 0x100000001b3u;
-		hash ^= hash >> 29;
-	}
-	return (size_t)(hash ^ hash >> 32);
+		memcpy(&seed, random, sizeof(seed));
+	return (size_t)XXH3_64bits_withSeed(name, strlen(name), seed);
 }
 
 static void index_add(struct sc_record *record, size_t number)

@@ -455,17 +455,14 @@ char *sc_catalog_describe_hidden(struct sc_catalog *catalog)
 }
 
 void sc_catalog_each(struct sc_catalog *catalog,
-		     void (*see)(void *context, const struct sc_generation *generation,
-				 const struct sc_product *product),
+		     void (*see)(void *context, const struct sc_generation *generation),
 		     void (*see_hidden)(void *context, const struct sc_product *product, size_t nunsettled,
 					const struct sc_unsettled *unsettled),
 		     void *context)
 {
 	pthread_mutex_lock(&catalog->lock);
-	for (size_t i = 0; i < catalog->ngenerations; i++) {
-		const struct sc_generation *generation = catalog->generations[i];
-		see(context, generation, generation->entry ? &generation->entry->product->product : NULL);
-	}
+	for (size_t i = 0; i < catalog->ngenerations; i++)
+		see(context, catalog->generations[i]);
 	for (size_t i = 0; i < catalog->nentries; i++) {
 		const struct sc_entry *entry = catalog->by_name[i];
 		if (!entry->current)

@@ -56,8 +56,6 @@ struct sc_catalog_options {
 	gid_t gid;
 	bool refreshing; /* the source is looked at again */
 	int64_t grace_ns; /* a replaced generation that is not open stays for so long: somebody may just have found it */
-	void (*forget)(void *context, const struct sc_view *view); /* called before a view is freed; NULL: nobody uses it */
-	void *context;
 };
 
 /* Takes over what is in `scan`. */
@@ -68,7 +66,7 @@ int sc_catalog_new(const struct sc_catalog_options *options, struct sc_scan *sca
 bool sc_catalog_stop(struct sc_catalog *catalog, unsigned patience_ms);
 void sc_catalog_free(struct sc_catalog *catalog);
 
-/* Whom the views are forgotten by, from now on. */
+/* Who is told, from now on, before a view is freed; NULL: nobody. */
 void sc_catalog_set_forget(struct sc_catalog *catalog, void (*forget)(void *context, const struct sc_view *view),
 			   void *context);
 
@@ -154,10 +152,9 @@ struct stat sc_catalog_root_stat(struct sc_catalog *catalog);
 int sc_catalog_find_generation(struct sc_catalog *catalog, uint64_t serial, const char *name,
 			       struct sc_waiter *waiter, struct sc_catalog_node *ret_node);
 
-/* Calls `see` for all names and generations, with the lock: it must not call the catalog. `product` is NULL for a replaced one. */
+/* Calls `see` for all generations and `see_hidden` for names without one, with the lock: they must not call the catalog. */
 void sc_catalog_each(struct sc_catalog *catalog,
-		     void (*see)(void *context, const struct sc_generation *generation,
-				 const struct sc_product *product),
+		     void (*see)(void *context, const struct sc_generation *generation),
 		     void (*see_hidden)(void *context, const struct sc_product *product, size_t nunsettled,
 					const struct sc_unsettled *unsettled),
 		     void *context);

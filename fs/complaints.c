@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
 
 #define REMEMBERED 64
 #define REMEMBERED_FOR_GOOD 65536
@@ -20,12 +22,10 @@ static struct {
 	} lines[REMEMBERED];
 } recent = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* FNV-1a. Two lines with one hash would cost one of them a second of silence. */
+/* Two lines with one hash would cost one of them a second of silence. */
 static uint64_t hash_line(const char *text)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
-	for (; *text; text++)
-		hash = (hash ^ (uint8_t)*text) * UINT64_C(1099511628211);
+	uint64_t hash = XXH3_64bits(text, strlen(text));
 	return hash ? hash : 1;
 }
 

@@ -33,9 +33,8 @@ static json_t *warnings(const struct sc_view *view)
 	return list;
 }
 
-static void add_image(void *context, const struct sc_generation *generation, const struct sc_product *product)
+static void add_image(void *context, const struct sc_generation *generation)
 {
-	(void)product;
 	const struct sc_view *view = generation->view;
 	if (!generation->entry && generation->nopen == 0)
 		return;

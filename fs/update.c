@@ -243,7 +243,6 @@ int sc_catalog_new(const struct sc_catalog_options *options, struct sc_scan *sca
 	catalog->owner = (struct sc_owner){ .uid = options->uid, .gid = options->gid };
 	catalog->refreshing = options->refreshing;
 	catalog->grace_ns = options->grace_ns;
-	sc_catalog_set_forget(catalog, options->forget, options->context);
 	catalog->last_change = &catalog->first_change;
 	pthread_mutex_init(&catalog->lock, NULL);
 	pthread_condattr_t attributes;

@@ -1,8 +1,10 @@
 #include "bars.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "printable.h"
 #include "quantity.h"
 
 #define BAR_LEAST_COLUMNS 10
@@ -23,21 +25,13 @@ void sc_bars_figures(char *text, size_t size, const struct sc_bar *bar)
 			 sc_quantity_time(left, (double)(bar->total_bytes - bar->done_bytes) / bar->rate));
 }
 
-/* What is no letter must not move the cursor. */
-static void replace_controls(char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < ' ' || *text == 127)
-			*text = '?';
-	}
-}
-
 void sc_bars_line(char *text, size_t size, unsigned columns, const struct sc_bar *bar)
 {
-	char right[96];
+	char right[96], label[4 * NAME_MAX + 1];
 	size_t room = columns < size ? columns : size - 1;
 	sc_bars_figures(right, sizeof(right), bar);
-	int used = snprintf(text, room + 1, "%-*s ", (int)bar->label_columns, bar->label);
+	sc_printable(label, sizeof(label), bar->label);
+	int used = snprintf(text, room + 1, "%-*s ", (int)bar->label_columns, label);
 	size_t fixed = (size_t)used + 2 + 1 + strlen(right);
 	if (fixed + BAR_LEAST_COLUMNS <= room) {
 		double fraction = bar->total_bytes ? (double)bar->done_bytes / (double)bar->total_bytes : 1;
@@ -50,7 +44,6 @@ void sc_bars_line(char *text, size_t size, unsigned columns, const struct sc_bar
 	} else if ((size_t)used < room) {
 		snprintf(text + used, room + 1 - (size_t)used, "%s", right);
 	}
-	replace_controls(text);
 }
 
 unsigned sc_bars_rows(const size_t *lengths, unsigned nlines, unsigned columns)

@@ -202,7 +202,7 @@ int sc_copiedstate_read(struct sc_copied *copied, uint64_t ret_inodes[SC_COPIED_
 	sc_autofree uint8_t *data = NULL;
 	char hash[HASH_BYTES + 1];
 	size_t size;
-	int rc = sc_io_read_file(copied->dirfd, STATE_FILE, STATE_FILE, STATE_MAX_BYTES, &data, &size, NULL, NULL);
+	int rc = sc_io_read_file(copied->dirfd, STATE_FILE, STATE_FILE, STATE_MAX_BYTES, &data, &size, NULL);
 	if (rc < 0)
 		return rc;
 	if (size < HASH_BYTES)

@@ -54,7 +54,7 @@ static void print_bytes(const struct sc_forecast *forecast)
 	}
 }
 
-static void print_image(const struct sc_image *image)
+static void print_image(const struct sc_image *image, const struct sc_forecast *forecast)
 {
 	static const char *const ways[] = { [SC_MODE_PAGED] = "",
 					    [SC_MODE_NOMOVE] = ", which stay where they are",
@@ -62,7 +62,6 @@ static void print_image(const struct sc_image *image)
 					    [SC_MODE_MOVEVIRTUAL] = ", moved into it" };
 	char path[PATH_MAX];
 	const struct sc_view *view = image->view;
-	const struct sc_forecast forecast = sc_forecast_of(image);
 	bool is_paged = image->options->mode == SC_MODE_PAGED;
 	sc_printable(path, sizeof(path), image->path);
 	printf("would %s %s", replaces(image) ? "replace" : "make", path);
@@ -71,7 +70,7 @@ static void print_image(const struct sc_image *image)
 		print_lengths(" in tiles of ", view->pixels.ndim, view->pixels.tile);
 	printf("%s%zu subcubes%s", is_paged ? ", from " : ", a virtual image of ", count_subcubes(view),
 	       ways[image->options->mode]);
-	print_bytes(&forecast);
+	print_bytes(forecast);
 	putchar('\n');
 }
 
@@ -83,8 +82,8 @@ static void print_plan(const struct sc_options *options, const struct sc_image *
 	for (size_t i = 0; i < nimages; i++) {
 		if (!sc_image_is_pending(&images[i]))
 			continue;
-		print_image(&images[i]);
 		const struct sc_forecast forecast = sc_forecast_of(&images[i]);
+		print_image(&images[i], &forecast);
 		seconds += sc_forecast_seconds(&forecast);
 	}
 	if (options->remove_parts)

@@ -216,12 +216,6 @@ static void image_finished(void *context, unsigned output, const struct sc_error
 	}
 }
 
-static void tick(void *context, const struct sc_pool *pool)
-{
-	(void)context;
-	(void)pool;
-}
-
 static int plan_image(struct sc_follow *follow, size_t i, unsigned nworkers, struct sc_error *err)
 {
 	struct sc_followed *image = follow->images[i];
@@ -230,8 +224,12 @@ static int plan_image(struct sc_follow *follow, size_t i, unsigned nworkers, str
 		return 0;
 	int rc = sc_followed_make_view(image, follow->options, &follow->source, err);
 	if (rc == 0 && image->view &&
-	    sc_followed_plan(image, follow->options, (unsigned)i, nworkers, &follow->plan, &is_all, &image->error) < 0)
-		return image->error.code == -ENOMEM ? -ENOMEM : 0;
+	    sc_followed_plan(image, follow->options, (unsigned)i, nworkers, &follow->plan, &is_all, &image->error) < 0) {
+		if (image->error.code != -ENOMEM)
+			return 0;
+		*err = image->error;
+		return -ENOMEM;
+	}
 	follow->is_behind = follow->is_behind || !is_all;
 	return rc;
 }
@@ -255,8 +253,7 @@ static int copy(struct sc_follow *follow, struct sc_error *err)
 				     .start = worker_start,
 				     .run = worker_run,
 				     .complete = worker_complete,
-				     .finished = image_finished,
-				     .tick = tick };
+				     .finished = image_finished };
 	rc = sc_pool_run(&work, err);
 	for (size_t i = 0; i < follow->nimages; i++) {
 		if (follow->images[i]->error.code && follow->images[i]->is_locked) {

@@ -150,11 +150,11 @@ int sc_move_prepare(const struct sc_partlist *parts, const struct sc_output *out
 	for (size_t i = 0; i < parts->count && rc == 0; i++) {
 		struct sc_imageconcat_image image;
 		rc = sc_imageconcat_place(output->parent_path, output->name, parts->paths[i], &image);
+		if (rc < 0)
+			break;
 		char *name = strdup(parts->names[i]);
-		if (rc == 0 && name)
-			journal.parts[journal.nparts++] = (struct sc_moved_part){ image.path, name };
-		else
-			rc = -ENOMEM;
+		journal.parts[journal.nparts++] = (struct sc_moved_part){ image.path, name };
+		rc = name ? 0 : -ENOMEM;
 	}
 	if (rc < 0)
 		sc_error_errno(err, rc, "%s", output->path);

@@ -212,7 +212,8 @@ static int supervise(struct sc_pool *pool, struct sc_error *err)
 		}
 		unsigned left = reap(pool);
 		tell_finished(pool, left == 0);
-		pool->work->tick(pool->work->context, pool);
+		if (pool->work->tick)
+			pool->work->tick(pool->work->context, pool);
 		if (left == 0)
 			return 0;
 	}

@@ -36,7 +36,7 @@ struct sc_pool_work {
 
 	/* In the parent, once for each output that has tasks: `err` is NULL when it was completed. */
 	void (*finished)(void *context, unsigned output, const struct sc_error *err);
-	/* In the parent, some times a second. */
+	/* In the parent, some times a second; NULL: nobody asks. */
 	void (*tick)(void *context, const struct sc_pool *pool);
 };
 

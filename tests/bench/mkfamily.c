@@ -80,7 +80,7 @@ static int add_file(struct extension *extension, int dirfd, const char *name, co
 	file->is_pixels = is_pixel_file(path);
 	int rc = file->is_pixels ? 0
 				 : sc_io_read_file(dirfd, name, path, TEMPLATE_MAX_BYTES, &file->data, &file->size,
-						   NULL, err);
+						   err);
 	if (rc == 0)
 		extension->nfiles++;
 	return rc;
@@ -167,7 +167,7 @@ static int load_extension(struct extension *extension, const char *argument, str
 	sc_autoclose int dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return sc_error_errno(err, -errno, "%s", path);
-	int rc = sc_io_read_file(dirfd, "table.dat", path, TEMPLATE_MAX_BYTES, &data, &size, NULL, err);
+	int rc = sc_io_read_file(dirfd, "table.dat", path, TEMPLATE_MAX_BYTES, &data, &size, err);
 	if (rc == 0)
 		rc = sc_tablefile_decode(data, size, path, &extension->table, err);
 	if (rc == 0)

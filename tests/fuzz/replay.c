@@ -23,7 +23,7 @@ static int run_file(const char *path, const struct stat *st, int kind, struct FT
 	size_t size;
 	if (kind != FTW_F)
 		return kind == FTW_D ? 0 : -1;
-	if (sc_io_read_file(AT_FDCWD, path, path, INPUT_BYTES_MAX, &data, &size, NULL, &err) < 0) {
+	if (sc_io_read_file(AT_FDCWD, path, path, INPUT_BYTES_MAX, &data, &size, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
 		return -1;
 	}

@@ -515,9 +515,9 @@ static void advance(struct sc_catalog *catalog, unsigned *ret_count)
 	}
 }
 
-static void count_generation(void *count, const struct sc_generation *generation, const struct sc_product *product)
+static void count_generation(void *count, const struct sc_generation *generation)
 {
-	(void)generation, (void)product;
+	(void)generation;
 	++*(size_t *)count;
 }
 

@@ -33,7 +33,7 @@ static void part_open(struct part *part, const char *name)
 	sc_autofree uint8_t *data = NULL;
 	size_t size;
 	struct sc_error err = { 0 };
-	if (sc_io_read_file(AT_FDCWD, path, path, 1 << 20, &data, &size, NULL, &err) < 0 ||
+	if (sc_io_read_file(AT_FDCWD, path, path, 1 << 20, &data, &size, &err) < 0 ||
 	    sc_tablefile_decode(data, size, path, &part->table, &err) < 0)
 		fail_msg("%s", err.text);
 	part->request = (struct sc_header_request){
@@ -273,7 +273,7 @@ static void history_is_kept(void **state)
 	sc_autofree uint8_t *data = NULL;
 	size_t size;
 	assert_int_equal(sc_io_read_file(source_fd, "cube.subcube.1.image/logtable/table.dat", "logtable", 1 << 20,
-					 &data, &size, NULL, NULL),
+					 &data, &size, NULL),
 			 0);
 	assert_int_equal(sc_tablefile_decode(data, size, "logtable", &source_log, NULL), 0);
 	assert_true(source_log.nrows > 0);
@@ -378,7 +378,7 @@ static void write_changed_log(const char *part, const char *from, const char *to
 	size_t size;
 	char path[64];
 	assert_int_equal(sc_io_read_file(source_fd, "cube.subcube.1.image/logtable/table.dat", "logtable", 1 << 20,
-					 &data, &size, NULL, NULL),
+					 &data, &size, NULL),
 			 0);
 	size_t length = strlen(from);
 	assert_int_equal(strlen(to), length);
@@ -559,7 +559,7 @@ static void hanging_program(void **state)
 	assert_true(after.tv_sec - before.tv_sec < 20);
 	sc_autofree uint8_t *text = NULL;
 	size_t size;
-	assert_int_equal(sc_io_read_file(workdir_fd, "program.pid", "pid", 100, &text, &size, NULL, NULL), 0);
+	assert_int_equal(sc_io_read_file(workdir_fd, "program.pid", "pid", 100, &text, &size, NULL), 0);
 	pid_t child = atoi((char *)text);
 	assert_true(child > 1);
 	for (int i = 0; i < 100 && is_running(child); i++)

@@ -23,7 +23,7 @@ static char *await_log(const char *text)
 	for (int i = 0; i < PATIENCE; i++) {
 		uint8_t *data = NULL;
 		size_t size;
-		if (sc_io_read_file(workdir_fd, "program.log", "log", 4096, &data, &size, NULL, NULL) == 0) {
+		if (sc_io_read_file(workdir_fd, "program.log", "log", 4096, &data, &size, NULL) == 0) {
 			char *log = strndup((const char *)data, size);
 			free(data);
 			if (strstr(log, text))

@@ -36,7 +36,7 @@ static int testdata_step(const char *path, const struct stat *st, int kind, stru
 	struct sc_error err = { 0 };
 	sc_autofree uint8_t *data = NULL;
 	size_t size;
-	if (sc_io_read_file(AT_FDCWD, path, path, 64 << 20, &data, &size, NULL, &err) < 0)
+	if (sc_io_read_file(AT_FDCWD, path, path, 64 << 20, &data, &size, &err) < 0)
 		fail_msg("%s", err.text);
 	/* A copy of exactly this size, so that a sanitizer sees a read behind it. */
 	uint8_t *exact = malloc(size ? size : 1);

@@ -67,7 +67,7 @@ static inline uint8_t *workdir_read(int dirfd, const char *path, size_t *ret_siz
 {
 	uint8_t *data = NULL;
 	struct sc_error err = { 0 };
-	if (sc_io_read_file(dirfd, path, path, 1 << 30, &data, ret_size, NULL, &err) < 0)
+	if (sc_io_read_file(dirfd, path, path, 1 << 30, &data, ret_size, &err) < 0)
 		fail_msg("%s", err.text);
 	return data;
 }
