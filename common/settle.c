@@ -414,6 +414,7 @@ int sc_settle_look(const struct sc_source *source, const struct sc_product *prod
 		sc_settled_clear(&settled);
 		return sc_error_errno(err, rc, "%s%s: cannot look at the parts", product->base, product->ext);
 	}
+	settled.parts = settled.identity;
 	sc_view_directory_access(source, product, &settled.access);
 	add_access(&settled.identity, &settled.access);
 	*ret_settled = settled;

@@ -52,6 +52,7 @@ struct sc_settled {
 	size_t nunsettled;
 	struct sc_unsettled *unsettled; /* by ascending number */
 	struct sc_access access;        /* of the directories of all parts, see viewaccess.h */
+	struct sc_identity parts;       /* of all settled parts and their names */
 	struct sc_identity identity;    /* of all settled parts, their names, and who may see them: another one needs another view */
 };
 

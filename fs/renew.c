@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "viewaccess.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -72,22 +73,23 @@ struct renewal {
 	struct sc_entry *entry;
 	struct sc_shared_product *product;
 	struct sc_settled settled;
+	int64_t quiet_ns;             /* what changed later than that, before the look, may have changed again unseen */
 	bool is_asked;                /* somebody waits for the view: what failed is tried again */
 	bool in_place;                /* the current generation has no view yet: it becomes its */
 	struct sc_generation *result; /* without nodes yet */
 };
 
+/* Whether any part that was settled is another one now. That others have become settled is for the next look. */
 static bool has_changed(const struct renewal *renewal)
 {
-	const struct sc_catalog *catalog = renewal->entry->catalog;
+	static const struct sc_settle_options as_it_is = { 0 };
+	const struct sc_settled *then = &renewal->settled;
 	struct sc_settled now;
 	/* A catalog's parts are where they are; and it may name very many. */
-	if (renewal->settled.product.kind != SC_PRODUCT_PARTS)
+	if (then->product.kind != SC_PRODUCT_PARTS ||
+	    sc_settle_look(renewal->entry->catalog->source, &then->product, &as_it_is, NULL, &now, NULL) < 0)
 		return false;
-	if (sc_settle_look(catalog->source, &renewal->product->product, &catalog->options.settle,
-			   &renewal->entry->memory, &now, NULL) < 0)
-		return false;
-	bool changed = !sc_identity_equal(&now.identity, &renewal->settled.identity);
+	bool changed = !sc_identity_equal(&now.parts, &then->parts);
 	sc_settled_clear(&now);
 	return changed;
 }
@@ -169,6 +171,7 @@ static int look(struct renewal *renewal)
 	struct sc_catalog *catalog = entry->catalog;
 	int64_t begun_ns = sc_clock_ns(CLOCK_MONOTONIC);
 	struct sc_error err = { 0 };
+	renewal->quiet_ns = sc_identity_settled_ns();
 	int rc = sc_settle_look(catalog->source, &renewal->product->product, &catalog->options.settle, &entry->memory,
 				&renewal->settled, &err);
 	if (rc == 0)
@@ -196,6 +199,45 @@ static void tell(struct renewal *renewal)
 		sc_told_failure(&entry->told, entry->name, result->failure);
 }
 
+/* Whether a part's times count: else the view is of what was there when it was read, finished or not. */
+static bool wants_settled(const struct sc_catalog *catalog)
+{
+	return catalog->options.settle.quiet_ns > 0 || catalog->options.settle.ready_file;
+}
+
+/* A failure is the answer then, for what was built may be of a part that somebody writes. */
+static void fail_as_changing(struct renewal *renewal)
+{
+	struct sc_generation *result = renewal->result;
+	struct sc_error err = { 0 };
+	sc_error_set(&err, -ESTALE, "%s: its parts change each time they are read", result->name);
+	sc_view_free(sc_steal_ptr(result->view));
+	result->failure = strdup(err.text);
+}
+
+/* Whether the parts have to be looked at again to be told that they are what they were: none has a time that is newer. */
+static bool may_have_changed(const struct renewal *renewal)
+{
+	const struct sc_view *view = renewal->result->view;
+	int64_t newest_ns = renewal->settled.parts.newest_ns;
+	if (!view)
+		return true;
+	return wants_settled(renewal->entry->catalog) && (view->newest_ns > newest_ns || newest_ns > renewal->quiet_ns);
+}
+
+/*
+ * Parts were settled at the look, and the view is made of what was there some time later: somebody may have begun to write one.
+ * False: it has to be done again, and that part will not be settled.
+ */
+static bool is_of_what_was_seen(struct renewal *renewal, bool is_last)
+{
+	if (!may_have_changed(renewal) || !has_changed(renewal))
+		return true;
+	if (is_last && renewal->result->view)
+		fail_as_changing(renewal);
+	return is_last;
+}
+
 /* False: the parts changed meanwhile, so that it has to be done again. */
 static bool renew_once(struct renewal *renewal, bool is_last)
 {
@@ -208,7 +250,7 @@ static bool renew_once(struct renewal *renewal, bool is_last)
 	int rc = look(renewal);
 	if (renewal->result) {
 		build(renewal);
-		is_right = is_last || !renewal->result->failure || !has_changed(renewal);
+		is_right = is_of_what_was_seen(renewal, is_last);
 		if (is_right)
 			tell(renewal);
 	}

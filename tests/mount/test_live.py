@@ -103,6 +103,22 @@ def test_a_part_that_is_being_written_is_missing_until_it_is_settled(source, mou
         programs.assert_message(mnt.log(), [IMAGE, "all its parts are settled"])
 
 
+def test_a_part_that_somebody_begins_to_write_while_the_view_is_made_is_not_settled(source, mount, faultfs):
+    """All were settled at the look; making the view of many parts takes a while. Its writer pauses then."""
+    live.build(source, live.parts(2))
+    storage = faultfs(source)
+    with mount(storage.path, live.REFRESH, "--settle=4", "--no-cache") as mnt:
+        rule = storage.rule("open", "*.0.image/table.f0", "hang")
+        reader = subprocess.Popen(["ls", mnt.view(IMAGE)], stdout=subprocess.DEVNULL)
+        assert programs.wait_until(lambda: storage.stats(rule).held > 0)
+        with open(os.path.join(source, synth.name(1), "table.f0_TSM0"), "r+b") as pixels:
+            pixels.write(b"\x55" * (live.NX * live.NY * 4))
+        storage.clear(rule)
+        assert reader.wait(programs.STOP_S) == 0
+        assert live.planes(mnt.view(IMAGE)) == live.expected(0, None)
+        programs.assert_message(mnt.log(), [IMAGE, "cube.subcube.1.image", "not settled", "less than 4 s ago"])
+
+
 def test_what_no_part_of_is_settled_is_not_shown_yet(source, mount):
     paths = live.build(source, live.parts(2))
     mnt = mount(source, live.REFRESH, "--settle=2", fresh=True)
