@@ -27,6 +27,7 @@ struct sc_settle_seen {
 struct look {
 	struct sc_identity identity;
 	int64_t newest_ns; /* modification of contents, since 1970 */
+	int64_t changed_ns; /* change of a table's file, whatever its modification time was set to */
 	pid_t writer;      /* holds a write lock; -1: one that cannot be told; 0: nobody */
 	bool is_ready;     /* the ready file is there */
 	int rc;            /* -errno: out of memory or descriptors, so nothing is known of it */
@@ -38,6 +39,7 @@ struct round {
 	const struct sc_settle_options *options;
 	struct look *looks; /* of each part */
 	int64_t now_ns, monotonic_ns;
+	int64_t begun_ns; /* since when the parts are watched, since 1970 */
 };
 
 /* --- looking --- */
@@ -51,6 +53,8 @@ static bool add_file(const struct sc_source *source, const char *path, struct lo
 	sc_identity_add(&look->identity, &id);
 	if (id.mtime_ns > look->newest_ns)
 		look->newest_ns = id.mtime_ns;
+	if (id.ctime_ns > look->changed_ns)
+		look->changed_ns = id.ctime_ns;
 	return true;
 }
 
@@ -146,6 +150,8 @@ static void look_at_image(const struct sc_source *source, const char *part, enum
 		return;
 	if (!S_ISDIR(directory.st_mode)) {
 		add_file(source, part, look, &directory); /* a FITS image */
+		/* To rename it changes it too; and who sets its times back has written all of it. */
+		look->changed_ns = INT64_MIN;
 		return;
 	}
 	add_directory(source->dirfd, part, &directory, look);
@@ -203,7 +209,7 @@ static void look_at_part(void *context, size_t i)
 	const struct round *round = context;
 	const struct sc_part_name *part = &round->product->parts[i];
 	struct look *look = &round->looks[i];
-	look->newest_ns = INT64_MIN;
+	look->newest_ns = look->changed_ns = INT64_MIN;
 	look_at_image(round->source, part->name, OF_TABLES, look);
 	if (round->options->ready_file && look->rc == 0)
 		look->rc = check_for_ready_file(round, part, look);
@@ -225,9 +231,19 @@ void sc_settle_forget(struct sc_settle_memory *memory)
 	*memory = (struct sc_settle_memory){ 0 };
 }
 
+/*
+ * When the part changed last. What copies file after file with the times that they had elsewhere leaves a part that is
+ * half old and half new, and no time of modification tells; only that it happened while we watched.
+ */
+static int64_t newest_ns(const struct round *round, const struct look *look)
+{
+	bool counts = look->changed_ns > round->begun_ns && look->changed_ns > look->newest_ns;
+	return counts ? look->changed_ns : look->newest_ns;
+}
+
 static bool is_young(const struct round *round, const struct look *look)
 {
-	return look->newest_ns > round->now_ns - round->options->quiet_ns;
+	return newest_ns(round, look) > round->now_ns - round->options->quiet_ns;
 }
 
 /* Since when the part is as it is, as far as we have seen. */
@@ -265,6 +281,7 @@ static int remember(const struct round *round, struct sc_settle_memory *memory)
 		qsort(next.seen, next.count, sizeof(*next.seen), compare_seen);
 	sc_settle_forget(memory);
 	*memory = next;
+	memory->begun_ns = round->begun_ns;
 	return 0;
 }
 
@@ -289,7 +306,7 @@ static int find_reason(const struct round *round, const struct sc_settle_memory 
 	else if (is_young(round, look) &&
 		 round->monotonic_ns - seen_since(memory, round->product->parts[i].name, look, round->monotonic_ns) <
 		     options->quiet_ns)
-		length = look->newest_ns > round->now_ns + options->quiet_ns
+		length = newest_ns(round, look) > round->now_ns + options->quiet_ns
 			     ? asprintf(&reason, "its times lie in the future and it was not watched for %g s yet", quiet_s)
 			     : asprintf(&reason, "it changed less than %g s ago", quiet_s);
 	if (length < 0)
@@ -337,6 +354,7 @@ static int look_at_parts(const struct sc_source *source, const struct sc_product
 	if (!looks)
 		return -ENOMEM;
 	struct round round = { .source = source, .product = product, .options = options, .looks = looks };
+	round.begun_ns = memory && memory->begun_ns ? memory->begun_ns : sc_clock_ns(CLOCK_REALTIME);
 	if (product->nparts > 0)
 		sc_workers_each(product->nparts, look_at_part, &round);
 	round.now_ns = sc_clock_ns(CLOCK_REALTIME);
@@ -362,7 +380,7 @@ static void add_access(struct sc_identity *identity, const struct sc_access *acc
 /* What is in one piece has the name of the product. */
 static int look_at_whole(const struct sc_source *source, const struct sc_product *product, struct sc_settled *settled)
 {
-	struct look look = { .newest_ns = INT64_MIN };
+	struct look look = { .newest_ns = INT64_MIN, .changed_ns = INT64_MIN };
 	char path[PATH_MAX];
 	struct stat st;
 	bool fits = snprintf(path, sizeof(path), "%s%s", product->base, product->ext) < (int)sizeof(path);

@@ -29,12 +29,14 @@ struct sc_settle_options {
 
 /*
  * What was seen of parts that are too young by their times. A part that stays
- * as it is while we look is settled too: the storage's clock may be ahead of ours.
+ * as it is while we look is settled too: the storage's clock may be ahead of ours. A file of a table that changes while
+ * we look is young, even if its time is set back as rsync -t does it; before, nobody was there to see it half done.
  * Starts as { 0 }; for one product; used by one thread at a time.
  */
 struct sc_settle_memory {
 	size_t count;
 	struct sc_settle_seen *seen; /* by name */
+	int64_t begun_ns; /* since when we watch, since 1970; 0: the next look is the first */
 };
 
 void sc_settle_forget(struct sc_settle_memory *memory);

@@ -1,5 +1,6 @@
 #include "catalogpriv.h"
 
+#include "clock.h"
 #include "log.h"
 
 #include <errno.h>
@@ -54,6 +55,7 @@ static struct sc_entry *new_entry(struct sc_catalog *catalog, struct sc_product 
 	if (!entry)
 		return NULL;
 	entry->catalog = catalog;
+	entry->memory.begun_ns = sc_clock_ns(CLOCK_REALTIME);
 	if (asprintf(&entry->name, "%s%s", product->base, product->ext) < 0)
 		entry->name = NULL;
 	entry->product = share(product);

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,6 +118,22 @@ def test_a_part_that_somebody_begins_to_write_while_the_view_is_made_is_not_sett
         assert reader.wait(programs.STOP_S) == 0
         assert live.planes(mnt.view(IMAGE)) == live.expected(0, None)
         programs.assert_message(mnt.log(), [IMAGE, "cube.subcube.1.image", "not settled", "less than 4 s ago"])
+
+
+def test_a_part_that_is_replaced_file_by_file_with_the_times_it_had_elsewhere(source, scratch, mount):
+    """As rsync -t does it: old times, and for a while the new header over the old pixels."""
+    live.build(source, live.parts(2))
+    live.build(scratch, live.parts(2, value=10, object="other"), numbers=[0, 1])
+    with mount(source, live.REFRESH, "--settle=4") as mnt:
+        assert live.planes(mnt.view(IMAGE)) == live.expected(0, 1)
+        for name in ("table.dat", "table.f0", "table.f0_TSM0"):
+            new, old = (os.path.join(d, synth.name(1), name) for d in (scratch, source))
+            shutil.copy2(new, old + ".new")
+            os.rename(old + ".new", old)
+            if name == "table.f0":
+                live.becomes(mnt.view(IMAGE), live.expected(0, None))
+                programs.assert_message(mnt.log(), [IMAGE, "cube.subcube.1.image", "not settled", "less than 4 s ago"])
+        live.becomes(mnt.view(IMAGE), live.expected(0, 11))
 
 
 def test_what_no_part_of_is_settled_is_not_shown_yet(source, mount):
