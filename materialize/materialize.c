@@ -110,6 +110,17 @@ static void match_copied(struct sc_image *image)
 		image->copied = NULL;
 }
 
+/*
+ * Parts were settled before their headers were read, which takes a while where there are many: who began to write one since
+ * then, and pauses, would have it copied half written, and nothing would tell of it in the end.
+ */
+static void check_still_settled(struct sc_image *image)
+{
+	const struct sc_options *options = image->options;
+	if (image->view && !image->error.code && !options->dry_run && options->follow != SC_FOLLOW_STDIN)
+		sc_image_check_settled(image, &image->error);
+}
+
 static enum sc_status build_views(struct run *run)
 {
 	struct sc_error err = { 0 };
@@ -131,6 +142,7 @@ static enum sc_status build_views(struct run *run)
 		image->error = run->views.errors[i];
 		if (run->views.views[i])
 			sc_image_set_view(image, run->views.views[i]);
+		check_still_settled(image);
 		match_copied(image);
 	}
 	return SC_STATUS_DONE;

@@ -140,3 +140,22 @@ def test_a_part_that_somebody_begins_to_write_is_not_taken(source, tmp_path, opt
         assert done.returncode == 1, done.stderr
         assert "cube.subcube.1.image" in done.stderr
         assert virtual.loose(source) == names
+
+
+@pytest.mark.parametrize("options", [["-m", "p"], ["-m", "c"]])
+def test_a_part_that_somebody_begins_to_write_while_headers_are_read_is_not_copied(small, tmp_path, faultfs, options):
+    """Its writer pauses after the first bytes, so that the copy would find nothing changed."""
+    source, _ = small
+    storage, output = faultfs(source), str(tmp_path / "out.image")
+    time.sleep(2.2)
+    rule = storage.rule("open", "*.0.image/table.f0", "hang")
+    process = subprocess.Popen([programs.MATERIALIZE, "-q", "--no-cache", "--settle=2", *options, "-e", ".image", "-o", output[:-6],
+                                storage.path + "/cube"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert programs.wait_until(lambda: storage.stats(rule).held > 0)
+    with open(source + "/cube.subcube.1.image/table.f0_TSM0", "r+b") as pixels:
+        pixels.write(b"\x55" * 400)
+    storage.clear(rule)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1, err
+    programs.assert_message(err, ["cube.subcube.1.image", "not finished", "less than 2 s ago"])
+    assert not os.path.exists(output)
