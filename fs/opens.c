@@ -6,6 +6,7 @@
 struct sc_opens_record {
 	pid_t pid; /* of the thread */
 	unsigned refused;
+	bool is_asked_again; /* it was refused for another thread's sake, and the kernel will ask once more */
 	uint64_t name, serial;
 	int64_t last_ns;
 };
@@ -61,21 +62,39 @@ static struct sc_opens_record *add(struct sc_opens *opens)
 	return &opens->records[opens->count++];
 }
 
+/*
+ * Refuses a thread that has opened nothing yet a generation which another one of its process has not: that one goes on with
+ * its own, or is refused too.
+ */
+static int refuse_other(struct sc_opens *opens, const struct sc_opens_record *refused)
+{
+	struct sc_opens_record *own = add(opens);
+	if (!own)
+		return -ENOMEM;
+	*own = *refused;
+	own->is_asked_again = true;
+	return -ESTALE;
+}
+
 int sc_opens_note(struct sc_opens *opens, pid_t pid, uint64_t name, uint64_t serial, int64_t now_ns)
 {
 	drop_old(opens, now_ns);
 	struct sc_opens_record *record = find(opens, pid, name, serial);
+	const struct sc_opens_record now = { .pid = pid, .name = name, .serial = serial, .last_ns = now_ns };
 	if (record && record->serial != serial) {
+		if (record->pid != pid)
+			return refuse_other(opens, &now);
 		if (++record->refused == 2)
 			*record = opens->records[--opens->count];
 		return -ESTALE;
 	}
+	bool is_refused = record && record->is_asked_again;
 	if (!record)
 		record = add(opens);
 	if (!record)
 		return -ENOMEM;
-	*record = (struct sc_opens_record){ .pid = pid, .name = name, .serial = serial, .last_ns = now_ns };
-	return 0;
+	*record = now;
+	return is_refused ? -ESTALE : 0;
 }
 
 void sc_opens_note_close(struct sc_opens *opens, pid_t pid, uint64_t name, uint64_t serial, int64_t now_ns)

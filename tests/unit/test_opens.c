@@ -80,7 +80,9 @@ static void a_close_counts(void **state)
 static void *ask_in_a_thread(void *pointer)
 {
 	struct sc_opens *opens = pointer;
-	expect_refused(opens, (pid_t)syscall(SYS_gettid), 8, 1000);
+	pid_t self = (pid_t)syscall(SYS_gettid);
+	expect_refused(opens, self, 8, 1000);
+	assert_int_equal(sc_opens_note(opens, self, CUBE, 8, 5000), 0);
 	return NULL;
 }
 
@@ -92,6 +94,9 @@ static void threads_of_one_process_are_one(void **state)
 	assert_int_equal(sc_opens_note(&opens, getpid(), CUBE, 7, 0), 0);
 	assert_int_equal(pthread_create(&thread, NULL, ask_in_a_thread, &opens), 0);
 	pthread_join(thread, NULL);
+	/* That the other one was refused is no news to this one, which has files of the old one. */
+	expect_refused(&opens, getpid(), 8, 7000);
+	assert_int_equal(sc_opens_note(&opens, getpid(), CUBE, 8, 10000), 0);
 	sc_opens_clear(&opens);
 }
 
