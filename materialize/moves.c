@@ -159,13 +159,16 @@ static int work_on(const struct sc_options *options, const char *path, struct re
 	result->done = removes ? "subcubes removed" : options->action == SC_ACTION_RESUME ? "finished" : "taken apart";
 	if (removes)
 		rc = sc_remove_resume(&output, &count, &result->signal, err);
-	else if (rc == 0)
+	else if (rc == 0 && !sc_movejournal_is_unfinished(output.parent_fd, output.name))
+		/* What NAME was before is there only as long as the move is not finished: this is half an image of a killed run. */
+		rc = sc_output_clear(&output, err);
+	if (rc == 0 && !removes)
 		rc = move(options, &output, &result->busy, err);
 	/* What NAME was before, and the list of what is to be removed, stay with what is unfinished. */
 	bool is_moving = rc < 0 && !removes && sc_movejournal_is_unfinished(output.parent_fd, output.name);
 	if (is_moving && !result->busy)
 		say_unfinished(err);
-	if (is_moving || (rc < 0 && removes))
+	if (is_moving || (removes && sc_remove_is_unfinished(output.work_fd)))
 		sc_output_abandon(&output);
 	else
 		sc_output_discard(&output);

@@ -284,7 +284,7 @@ static int empty_work_directory(const struct sc_output *output)
 	return 0;
 }
 
-int sc_output_recover(struct sc_output *output, struct sc_error *err)
+int sc_output_clear(struct sc_output *output, struct sc_error *err)
 {
 	struct sc_replace replace = replace_of(output);
 	int rc = sc_replace_repair(&replace, err);
@@ -297,7 +297,13 @@ int sc_output_recover(struct sc_output *output, struct sc_error *err)
 	if (rc < 0)
 		return sc_error_errno(err, rc, "%s: cannot empty the work directory %s beside it", output->path,
 				      output->work_name);
-	return check_name(output, err);
+	return 0;
+}
+
+int sc_output_recover(struct sc_output *output, struct sc_error *err)
+{
+	int rc = sc_output_clear(output, err);
+	return rc == 0 ? check_name(output, err) : rc;
 }
 
 int sc_output_create(struct sc_output *output, struct sc_error *err)

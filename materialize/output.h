@@ -71,10 +71,10 @@ int sc_output_lock(struct sc_output *output, struct sc_error *err);
 /* The same, but does not wait for the children of a killed run to end. */
 int sc_output_try_lock(struct sc_output *output, struct sc_error *err);
 
-/*
- * Finishes or takes back what a dead process left, then empties the work
- * directory, but for what keeps_copied says. Looks again at what has the name: -EEXIST as in sc_output_open.
- */
+/* Finishes or takes back what a dead process left, then empties the work directory, but for what keeps_copied says. */
+int sc_output_clear(struct sc_output *output, struct sc_error *err);
+
+/* The same, then looks again at what has the name: -EEXIST as in sc_output_open. */
 int sc_output_recover(struct sc_output *output, struct sc_error *err);
 
 /* Makes the empty image directory. */

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+import diskcalls
 import families
 import judge
 import programs
@@ -310,6 +311,26 @@ def test_undo_takes_casas_own_apart(source):
     os.unlink(source + "/cube.image/subcube-move.done")
     assert programs.materialize("--undo", source + "/cube").returncode == 0
     assert len(virtual.loose(source)) == 3 and not os.path.exists(source + "/cube.image")
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_undo_puts_no_half_image_in_its_place(source, tmp_path, journal):
+    """A killed run left it, and the image that holds the parts came under that name by other ways, such as CASA's."""
+    arguments = ["-q", "-j1", "-e", ".image", source + "/cube"]
+    dry = diskcalls.run(source, tmp_path, [programs.MATERIALIZE, *arguments])
+    assert dry.returncode == 0, dry.stderr
+    shutil.rmtree(source + "/cube.image")
+    before = families.manifest(source)
+    at = diskcalls.number_of(dry.tape, "create", "TSM0", 0)
+    assert diskcalls.run(source, tmp_path, [programs.MATERIALIZE, *arguments], at, "kill").returncode == -9
+    assert os.path.exists(source + "/.cube.image.subcube-materialize/image/table.dat")
+    make("m", "-e", ".image", "-o", source + "/own", source + "/cube")
+    os.rename(source + "/own.image", source + "/cube.image")
+    if not journal:
+        os.unlink(source + "/cube.image/subcube-move.done")
+    done = programs.materialize("--undo", source + "/cube.image")
+    assert done.returncode == 0, done.stderr
+    assert families.manifest(source) == before
 
 
 def test_nothing_to_undo_is_status_3(source):
