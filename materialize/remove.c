@@ -213,6 +213,7 @@ static int list_tmpdirs(struct sc_image *image, struct sc_error *err)
 
 /* ---- removing ---- */
 
+/* 1: it is not what was noted, so it stays. */
 static int remove_entry(int dirfd, const char *name, const struct sc_moved_part *entry, size_t *count,
 			struct sc_error *err)
 {
@@ -229,8 +230,7 @@ static int remove_entry(int dirfd, const char *name, const struct sc_moved_part 
 	if (rc == -ENOENT)
 		return 0;
 	if (rc == 0 && strcmp(identity, entry->name) != 0)
-		return sc_error_set(err, -ESTALE, "%s changed since it was compared with the image, so it is not removed",
-				    entry->from);
+		return 1;
 	if (rc == 0 && renameat(dirfd, name, dirfd, doomed) < 0)
 		rc = -errno;
 	if (rc == 0)
@@ -255,11 +255,13 @@ static int enter_directory(int parent_fd, const char *path, char **directory, in
 	return *fd < 0 ? -errno : 0;
 }
 
+/* *ret_changed: the first part that is another by now and stays, for good, or NULL. The others go all the same. */
 static int remove_all(const struct sc_output *output, const struct sc_movejournal *journal, size_t *count,
-		      int *ret_signal, struct sc_error *err)
+		      const char **ret_changed, int *ret_signal, struct sc_error *err)
 {
 	sc_autofree char *directory = NULL;
 	sc_autoclose int fd = -1;
+	*ret_changed = NULL;
 	for (size_t i = 0; i < journal->nparts; i++) {
 		const struct sc_moved_part *entry = &journal->parts[i];
 		const char *name;
@@ -272,15 +274,28 @@ static int remove_all(const struct sc_output *output, const struct sc_movejourna
 		rc = remove_entry(fd, name, entry, count, err);
 		if (rc < 0)
 			return rc;
+		if (rc == 1 && !*ret_changed)
+			*ret_changed = entry->from;
 	}
 	return fd >= 0 && fsync(fd) < 0 ? sc_error_errno(err, -errno, "%s: cannot sync it", directory) : 0;
 }
 
-/* Only when nothing is left to be removed is there nothing to be told any more. */
-static int finish(const struct sc_output *output, struct sc_error *err)
+/*
+ * Only when nothing is left to be removed is the list not needed any more. Of a part that changed, made anew by another run of the
+ * imager, it would be believed never again, and be in the way of whatever is to become of that.
+ */
+static int remove_listed(const struct sc_output *output, const struct sc_movejournal *journal, size_t *count,
+			 int *ret_signal, struct sc_error *err)
 {
+	const char *changed;
+	int rc = remove_all(output, journal, count, &changed, ret_signal, err);
+	if (rc < 0)
+		return rc;
 	if (unlinkat(output->work_fd, SC_OUTPUT_REMOVAL, 0) < 0)
 		return sc_error_errno(err, -errno, "%s: cannot remove the list of its subcubes", output->path);
+	if (changed)
+		return sc_error_set(err, -EEXIST, "%s changed since it was compared with %s, so it is not removed", changed,
+				    output->path);
 	return 0;
 }
 
@@ -308,8 +323,7 @@ void sc_remove_forget(const struct sc_image *image)
 
 int sc_remove_parts(const struct sc_image *image, size_t *count, int *ret_signal, struct sc_error *err)
 {
-	int rc = remove_all(&image->output, &image->removal, count, ret_signal, err);
-	return rc == 0 ? finish(&image->output, err) : rc;
+	return remove_listed(&image->output, &image->removal, count, ret_signal, err);
 }
 
 bool sc_remove_is_unfinished(int work_fd)
@@ -354,9 +368,7 @@ int sc_remove_resume(const struct sc_output *output, size_t *count, int *ret_sig
 		rc = sc_movejournal_read(output->work_fd, output->work_name, SC_OUTPUT_REMOVAL, &journal, err);
 	if (rc < 0)
 		return rc;
-	rc = remove_all(output, &journal, count, ret_signal, err);
-	if (rc == 0)
-		rc = finish(output, err);
+	rc = remove_listed(output, &journal, count, ret_signal, err);
 	sc_movejournal_clear(&journal);
 	return rc;
 }

@@ -298,6 +298,25 @@ def test_a_part_whose_mask_changed_is_not_removed_by_resume(stopped):
     assert os.path.isdir(stopped + "/cube.subcube.2.image/mask0")
 
 
+def test_parts_that_were_made_anew_stay_and_are_in_nobodys_way(stopped):
+    """The list of what was to be removed is not of them."""
+    parts = synth.run([1, 1, 1], ny=3, nx=4)
+    for n in range(3):
+        shutil.rmtree("%s/cube.subcube.%d.image" % (stopped, n), ignore_errors=True)
+    synth.build(stopped, parts)
+    paged = os.path.exists(stopped + "/cube.image/table.dat")
+    done = programs.materialize("--resume", stopped + "/cube")
+    assert done.returncode == 1 and "--resume" not in done.stderr, done.stderr
+    programs.assert_message(done.stderr, ["cube.subcube.0.image", "changed", "not removed"])
+    assert sorted(n for n in os.listdir(stopped) if not n.endswith(".tmpdir")) == \
+        ["cube.image", "cube.psf"] + [synth.name(n) for n in range(3)]
+    assert programs.materialize("--resume", stopped + "/cube").returncode == 3
+    out = stopped + ("/cube" if paged else "/new")
+    done = programs.materialize("--overwrite", "-o", out, "-e", ".image", stopped + "/cube")
+    assert done.returncode == 0, done.stderr
+    judge.assert_same(judge.one(out + ".image"), synth.truth(parts), keys=synth.truth(parts))
+
+
 def test_an_undo_removes_nothing(stopped):
     before = families.manifest(stopped)
     done = programs.materialize("--undo", stopped + "/cube")
