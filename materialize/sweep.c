@@ -25,8 +25,11 @@ static int sweep_one(int dirfd, const char *work_name, const char *path, const c
 {
 	sc_autoclose int work_fd = openat(dirfd, work_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct sc_output output;
-	if (work_fd < 0 || sc_movejournal_is_unfinished(dirfd, name))
+	if (work_fd < 0)
 		return 0;
+	/* Also where its parts came from another directory, which is empty by now. */
+	if (sc_movejournal_is_unfinished(dirfd, name))
+		return err ? sc_movejournal_report(path, err) : 0;
 	if (sc_remove_is_unfinished(work_fd))
 		return sc_error_set(err, -EINPROGRESS,
 				    "%s is complete, but removing its subcubes was interrupted: subcube-materialize "

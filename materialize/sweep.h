@@ -9,8 +9,8 @@
 
 /*
  * Clears what belongs to the images `path` and `path`.EXT. What another process is at work on stays, and so does what
- * --resume, --undo and --follow need. -EINPROGRESS: the parts of one of them are not all removed (remove.h), which --resume is to finish.
- * Other trouble is none of the caller's.
+ * --resume, --undo and --follow need. -EINPROGRESS: the parts of one of them are not all removed (remove.h), or moved, which --resume
+ * is to finish. Other trouble is none of the caller's. Without `err`, a move that is not finished is passed over.
  */
 int sc_sweep(const char *path, struct sc_error *err);
 

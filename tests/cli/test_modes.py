@@ -508,6 +508,24 @@ def test_an_interrupted_move_is_reported_by_name(source):
     assert virtual.one(image)["shape"] == [12, 10, 1, 6]
 
 
+def test_a_move_from_another_directory_that_was_interrupted_is_reported_by_name(source, tmp_path):
+    """All parts are in the image, which is not finished: they are not what is missing."""
+    os.mkdir(tmp_path / "there")
+    command = ["-q", "-m", "m", "-e", ".image", "-o", str(tmp_path / "there" / "new"), source + "/cube"]
+    whole = diskcalls.run(tmp_path, tmp_path, [programs.MATERIALIZE, *command])
+    assert whole.returncode == 0, whole.stderr
+    assert programs.materialize("--undo", tmp_path / "there" / "new").returncode == 0
+    at = diskcalls.number_of(whole.tape, "rename", r"cube\.subcube\.2\.image")
+    assert diskcalls.run(tmp_path, tmp_path, [programs.MATERIALIZE, *command], at, "kill").returncode == -9
+    assert virtual.loose(source) == []
+    done = programs.materialize(*command)
+    assert done.returncode == 2, done.stderr
+    programs.assert_message(done.stderr, ["there/new.image", "--resume", "--undo"])
+    words = done.stderr.split()
+    assert programs.materialize("--resume", words[words.index("--resume") + 1]).returncode == 0
+    assert virtual.one(tmp_path / "there" / "new.image")["shape"] == [12, 10, 1, 6]
+
+
 # ---- outputs and the subcubes they are made of ----
 
 def _named(source, n):
