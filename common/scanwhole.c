@@ -86,10 +86,15 @@ static struct sc_product *find_named(const struct sc_scan *scan, const char *nam
 }
 
 /* Parts of it are loose and parts are moved: neither is the cube. */
-static int note_unfinished(const char *name, struct sc_product *product)
+static int note_unfinished(const struct sc_source *source, const char *name, struct sc_product *product)
 {
 	struct sc_error reason;
-	sc_movejournal_report(name, &reason);
+	sc_autofree char *path = NULL;
+	if (asprintf(&path, "%s/%s", source->path, name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	sc_movejournal_report(path, &reason);
 	free(product->problem);
 	product->problem = strdup(reason.text);
 	return product->problem ? 0 : -ENOMEM;
@@ -107,7 +112,7 @@ int sc_scan_add_whole_products(const struct sc_source *source, const struct sc_s
 		struct sc_product product = { .listed = true, .pattern = sc_names_known(0) };
 		struct sc_product *loose = find_named(scan, name);
 		bool unfinished = sc_movejournal_is_unfinished(source->dirfd, name);
-		if (unfinished && note_unfinished(name, loose ? loose : &product) < 0)
+		if (unfinished && note_unfinished(source, name, loose ? loose : &product) < 0)
 			return -ENOMEM;
 		if (loose || (!unfinished && !whole_kind(source, name, &product.kind)))
 			continue;

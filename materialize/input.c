@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 
 #include "movejournal.h"
+#include "sweep.h"
 
 /* pclean's words, which callers look for. */
 #define NOT_FOUND "No subcube files found"
@@ -354,6 +355,8 @@ static enum sc_status find_family(const struct sc_options *options, struct sc_in
 	input->source.follow_links = options->follow_links;
 	/* Parts that are neither here nor there are not simply missing. */
 	rc = sc_movejournal_find(input->source.dirfd, input->source.path, input->source.base, err);
+	if (rc == 0)
+		rc = sc_sweep_look(input->source.path, input->source.base, err);
 	if (rc < 0)
 		return rc == -EINPROGRESS ? SC_STATUS_USAGE : SC_STATUS_FAILED;
 	struct sc_scan_options scan_options = {

@@ -14,6 +14,12 @@
  */
 int sc_sweep(const char *path, struct sc_error *err);
 
+/*
+ * Whether a dead run has taken parts of `base` out of the directory, into an image of any name that it did not finish, or removed some
+ * of those of one that is complete: -EINPROGRESS, which says so. They are not simply missing.
+ */
+int sc_sweep_look(const char *directory, const char *base, struct sc_error *err);
+
 /* The NAME of a work directory's name, when that is of BASE or BASE.EXT; the caller frees it. NULL: it is not. */
 char *sc_sweep_name(const char *work_name, const char *base);
 

@@ -526,6 +526,23 @@ def test_a_move_from_another_directory_that_was_interrupted_is_reported_by_name(
     assert virtual.one(tmp_path / "there" / "new.image")["shape"] == [12, 10, 1, 6]
 
 
+def test_parts_that_are_on_their_way_into_an_image_of_another_name_are_not_missing(source, tmp_path):
+    """Blank in their place would be what is told, with the status 0."""
+    command = [programs.MATERIALIZE, "-q", "-m", "m", "-e", ".image", "-o", source + "/new", source + "/cube"]
+    whole = diskcalls.run(source, tmp_path, command)
+    assert whole.returncode == 0, whole.stderr
+    assert programs.materialize("--undo", source + "/new").returncode == 0
+    at = diskcalls.number_of(whole.tape, "rename", r"cube\.subcube\.0\.image", 0)
+    assert diskcalls.run(source, tmp_path, command, at, "kill").returncode == -9
+    for arguments in ([], ["--missing=blank", "--nparts=3"], ["-m", "n", "--missing=skip", "-e", ".image"]):
+        done = programs.materialize(*arguments, source + "/cube")
+        assert done.returncode == 2, done.stderr
+        programs.assert_message(done.stderr, ["new.image", "--resume", "--undo"])
+    listed = programs.materialize("--list", source).stdout.split()
+    assert programs.materialize("--undo", listed[listed.index("--resume") + 1]).returncode == 0
+    assert programs.materialize(source + "/cube").returncode == 0
+
+
 # ---- outputs and the subcubes they are made of ----
 
 def _named(source, n):

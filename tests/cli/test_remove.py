@@ -208,6 +208,19 @@ def test_what_is_to_be_resumed_first_is_named_as_it_has_to_be(tmp_path, argument
     assert [n for n in os.listdir(source) if n.startswith("obs.cont.subcube")] == []
 
 
+def test_parts_that_a_complete_image_of_another_name_has_are_not_missing(source, tmp_path):
+    interrupted(source, tmp_path, ["--remove-subcubes", "--ext", ".image", "-o", source + "/new"], r"cube\.subcube\.0\.image")
+    for arguments in ([], ["--missing=blank"], ["--missing=skip", "-o", tmp_path / "out"]):
+        refused = programs.materialize("--settle=0", *arguments, source + "/cube")
+        assert refused.returncode == 2, refused.stderr
+        programs.assert_message(refused.stderr, ["new.image", "complete", "--resume"])
+    words = refused.stderr.split()
+    done = programs.materialize("--resume", words[words.index("--resume") + 1])
+    assert done.returncode == 0, done.stderr
+    assert programs.materialize("--settle=0", source + "/cube").returncode == 0
+    assert os.path.isdir(source + "/cube.psf") and not os.path.exists(source + "/cube.image")
+
+
 @pytest.mark.skipif(users.missing() is not None, reason=str(users.missing()))
 def test_a_part_that_may_not_be_removed_is_found_before(source):
     for base, directories, files in os.walk(source):
