@@ -136,14 +136,20 @@ static int look_for_more(const struct sc_image *image, size_t number, struct sc_
 }
 
 /* A part is renamed in its directory before it goes. */
-static int check_directory(int dirfd, const char *part, struct sc_error *err)
+static int check_directory(int dirfd, const char *part, const struct stat *st, struct sc_error *err)
 {
 	const char *name;
+	struct stat parent;
+	uid_t user = geteuid();
 	sc_autofree char *directory = sc_io_directory_of(part, &name);
 	if (!directory)
 		return sc_error_errno(err, -ENOMEM, "%s", part);
 	if (faccessat(dirfd, directory, W_OK | X_OK, AT_EACCESS) < 0)
 		return sc_error_errno(err, -errno, "%s cannot be removed from its directory", part);
+	if (fstatat(dirfd, directory, &parent, 0) < 0)
+		return sc_error_errno(err, -errno, "%s: cannot stat its directory", part);
+	if (parent.st_mode & S_ISVTX && user != 0 && user != st->st_uid && user != parent.st_uid)
+		return sc_error_set(err, -EPERM, "%s cannot be removed from its sticky directory: it is somebody else's", part);
 	if (strlen(name) + strlen(DOOMED_BEFORE DOOMED_BEHIND) > NAME_MAX)
 		return sc_error_set(err, -ENAMETOOLONG, "%s cannot be removed: its name is too long to be put aside before",
 				    part);
@@ -160,7 +166,7 @@ static int check_part(const struct sc_image *image, size_t number, struct sc_err
 	/* Rather than when half of them are gone. */
 	if (S_ISDIR(st.st_mode) && faccessat(dirfd, part, W_OK | X_OK, AT_EACCESS) < 0)
 		return sc_error_errno(err, -errno, "%s cannot be removed", part);
-	int rc = check_directory(dirfd, part, err);
+	int rc = check_directory(dirfd, part, &st, err);
 	if (rc == 0 && S_ISDIR(st.st_mode) && image->options->mode == SC_MODE_PAGED)
 		rc = look_for_more(image, number, err);
 	return rc;

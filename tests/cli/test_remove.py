@@ -236,6 +236,23 @@ def test_a_part_that_may_not_be_removed_is_found_before(source):
         assert families.manifest(others.path("run")) == left
 
 
+@pytest.mark.skipif(users.missing() is not None, reason=str(users.missing()))
+def test_somebody_elses_part_in_a_sticky_directory_is_found_before(source):
+    """Who may write all of it may not rename it there, now or with --resume."""
+    for base, directories, files in os.walk(source):
+        for name in [base, *(os.path.join(base, n) for n in directories + files)]:
+            os.chmod(name, 0o777 if os.path.isdir(name) else 0o666)
+    os.chmod(source, 0o1777)
+    left = families.manifest(source)
+    with users.Users() as others:
+        os.rename(source, others.path("run"))
+        done = others.run([others.path("build/materialize/subcube-materialize"), "--settle=0", "--no-cache", "-q",
+                           "--remove-subcubes", others.path("run/cube")], user="alice")
+        assert done.returncode == 2, done.stderr
+        programs.assert_message(done.stderr, ["cube.subcube.0.image", "sticky", "somebody else's"])
+        assert families.manifest(others.path("run")) == left
+
+
 # ---- what the image does not get, and what changes ----
 
 @pytest.mark.parametrize("name", ["mask1", "notes", "notes.txt"])
