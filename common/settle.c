@@ -241,6 +241,11 @@ static int64_t newest_ns(const struct round *round, const struct look *look)
 	return counts ? look->changed_ns : look->newest_ns;
 }
 
+bool sc_settle_may_have_changed(const struct sc_settle_memory *memory, int64_t newest_ns)
+{
+	return newest_ns > memory->newest_ns || memory->newest_ns > memory->quiet_ns;
+}
+
 static bool is_young(const struct round *round, const struct look *look)
 {
 	return newest_ns(round, look) > round->now_ns - round->options->quiet_ns;
@@ -415,6 +420,7 @@ int sc_settle_look(const struct sc_source *source, const struct sc_product *prod
 		   struct sc_settled *ret_settled, struct sc_error *err)
 {
 	struct sc_settled settled = { .product = *product };
+	int64_t quiet_ns = sc_identity_settled_ns();
 	int rc = 0;
 	settled.product.parts = NULL;
 	settled.product.nparts = 0;
@@ -433,6 +439,10 @@ int sc_settle_look(const struct sc_source *source, const struct sc_product *prod
 		return sc_error_errno(err, rc, "%s%s: cannot look at the parts", product->base, product->ext);
 	}
 	settled.parts = settled.identity;
+	if (memory) {
+		memory->newest_ns = settled.parts.newest_ns;
+		memory->quiet_ns = quiet_ns;
+	}
 	sc_view_directory_access(source, product, &settled.access);
 	add_access(&settled.identity, &settled.access);
 	*ret_settled = settled;

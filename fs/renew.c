@@ -73,7 +73,6 @@ struct renewal {
 	struct sc_entry *entry;
 	struct sc_shared_product *product;
 	struct sc_settled settled;
-	int64_t quiet_ns;             /* what changed later than that, before the look, may have changed again unseen */
 	bool is_asked;                /* somebody waits for the view: what failed is tried again */
 	bool in_place;                /* the current generation has no view yet: it becomes its */
 	struct sc_generation *result; /* without nodes yet */
@@ -171,7 +170,6 @@ static int look(struct renewal *renewal)
 	struct sc_catalog *catalog = entry->catalog;
 	int64_t begun_ns = sc_clock_ns(CLOCK_MONOTONIC);
 	struct sc_error err = { 0 };
-	renewal->quiet_ns = sc_identity_settled_ns();
 	int rc = sc_settle_look(catalog->source, &renewal->product->product, &catalog->options.settle, &entry->memory,
 				&renewal->settled, &err);
 	if (rc == 0)
@@ -215,14 +213,13 @@ static void fail_as_changing(struct renewal *renewal)
 	result->failure = strdup(err.text);
 }
 
-/* Whether the parts have to be looked at again to be told that they are what they were: none has a time that is newer. */
 static bool may_have_changed(const struct renewal *renewal)
 {
 	const struct sc_view *view = renewal->result->view;
-	int64_t newest_ns = renewal->settled.parts.newest_ns;
 	if (!view)
 		return true;
-	return wants_settled(renewal->entry->catalog) && (view->newest_ns > newest_ns || newest_ns > renewal->quiet_ns);
+	return wants_settled(renewal->entry->catalog) &&
+	       sc_settle_may_have_changed(&renewal->entry->memory, view->newest_ns);
 }
 
 /*

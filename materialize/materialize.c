@@ -117,7 +117,9 @@ static void match_copied(struct sc_image *image)
 static void check_still_settled(struct sc_image *image)
 {
 	const struct sc_options *options = image->options;
-	if (image->view && !image->error.code && !options->dry_run && options->follow != SC_FOLLOW_STDIN)
+	if (!image->view || image->error.code || options->dry_run || options->follow == SC_FOLLOW_STDIN)
+		return;
+	if (!image->seen || sc_settle_may_have_changed(image->seen, image->view->newest_ns))
 		sc_image_check_settled(image, &image->error);
 }
 

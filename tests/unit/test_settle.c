@@ -201,6 +201,21 @@ static void what_was_watched_long_enough_is_settled(void **state)
 }
 
 /* Whether part 12 is unsettled while another process holds a lock of `type` on `length` bytes from `start`. */
+static void what_is_young_or_newer_has_to_be_looked_at_again(void **state)
+{
+	(void)state;
+	struct sc_settle_memory memory = { .newest_ns = 10, .quiet_ns = 20 };
+	assert_false(sc_settle_may_have_changed(&memory, 10));
+	assert_true(sc_settle_may_have_changed(&memory, 11));
+	memory.newest_ns = 21;
+	assert_true(sc_settle_may_have_changed(&memory, 21));
+	/* These have just got the times that they have. */
+	memory = (struct sc_settle_memory){ 0 };
+	expect(&by_times, &memory, "0 1 12");
+	assert_true(memory.newest_ns > memory.quiet_ns && memory.quiet_ns > 0);
+	sc_settle_forget(&memory);
+}
+
 static void expect_while_locked(short type, off_t start, off_t length, const struct sc_settle_options *options,
 				bool unsettled)
 {
@@ -371,6 +386,7 @@ int main(void)
 		cmocka_unit_test_setup(without_descriptors_nothing_is_settled, make_parts),
 		cmocka_unit_test_setup(zero_seconds_settle_everything, make_parts),
 		cmocka_unit_test_setup(what_was_watched_long_enough_is_settled, make_parts),
+		cmocka_unit_test_setup(what_is_young_or_newer_has_to_be_looked_at_again, make_parts),
 		cmocka_unit_test_setup(a_write_lock_unsettles, make_parts),
 		cmocka_unit_test_setup(a_lock_file_elsewhere_is_left_alone, make_parts),
 		cmocka_unit_test_setup(a_ready_file_decides_in_place_of_times, make_parts),
