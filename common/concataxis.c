@@ -202,10 +202,17 @@ static int finish_linear(const struct sc_concataxis *axis, struct sc_record *coo
 static int finish_mean(struct sc_record *spectral, const double *hz, size_t count, double first_increment,
 		       char **ret_note, struct sc_error *err)
 {
-	if (asprintf(ret_note,
-		     "the channels are not spaced by the first part's increment, %.10g Hz, to within 1%%; "
-		     "the axis gets their mean spacing, %.10g Hz",
-		     first_increment, (hz[count - 1] - hz[0]) / (double)(count - 1)) < 0) {
+	double mean = (hz[count - 1] - hz[0]) / (double)(count - 1);
+	int length = first_increment == 0
+			 ? asprintf(ret_note,
+				    "the first part's frequencies are a table, those of all channels are even to within 1%%; "
+				    "the axis is linear, with their mean spacing, %.10g Hz",
+				    mean)
+			 : asprintf(ret_note,
+				    "the channels are not spaced by the first part's increment, %.10g Hz, to within 1%%; "
+				    "the axis gets their mean spacing, %.10g Hz",
+				    first_increment, mean);
+	if (length < 0) {
 		*ret_note = NULL;
 		return sc_error_errno(err, -ENOMEM, "cannot build the header");
 	}
@@ -246,8 +253,7 @@ int sc_concataxis_shift(const struct sc_concataxis *axis, struct sc_record *coor
 	return sc_record_put_double(wcs, "crpix", crpix + (double)pixels);
 }
 
-/* Whether the first part's own coordinate goes on behind its end: a table does not. */
-static bool goes_on(const struct sc_concataxis *axis, const struct sc_record *coords)
+bool sc_concataxis_goes_on(const struct sc_concataxis *axis, const struct sc_record *coords)
 {
 	if (axis->kind == SC_AXIS_SPECTRAL)
 		return sc_record_get_record(coordinate_of(axis, coords), "wcs") != NULL;
@@ -259,7 +265,7 @@ int sc_concataxis_finish(const struct sc_concataxis *axis, struct sc_record *coo
 			 struct sc_error *err)
 {
 	*ret_warning = NULL;
-	if (!goes_on(axis, coords))
+	if (!sc_concataxis_goes_on(axis, coords))
 		first_increment = 0;
 	if (axis->kind == SC_AXIS_SPECTRAL || axis->kind == SC_AXIS_STOKES) {
 		char name[32];

@@ -32,6 +32,9 @@ int sc_concataxis_find(const struct sc_record *coords, int wanted, int ndim, con
 int sc_concataxis_worlds(const struct sc_concataxis *axis, const struct sc_record *coords, const char *name,
 			 size_t count, double *ret_worlds, double *ret_increment, struct sc_error *err);
 
+/* Whether a part's own coordinate goes on behind its end, by its increment: a table does not. */
+bool sc_concataxis_goes_on(const struct sc_concataxis *axis, const struct sc_record *coords);
+
 /* Moves the reference pixel of the spectral coordinate by `pixels`, which come before the first part. 0 or -ENOMEM. */
 int sc_concataxis_shift(const struct sc_concataxis *axis, struct sc_record *coords, int64_t pixels);
 

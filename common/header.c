@@ -252,6 +252,16 @@ static void look_as_casacore(struct sc_header_builder *builder, const struct sc_
 		builder->shown_apart = true;
 }
 
+/* A table of frequencies has a mean spacing, which is no width of channels: with a single one it is anything. */
+static bool is_of_another_run(const struct sc_header_builder *builder, const struct sc_subcube *part, double increment)
+{
+	const struct sc_concataxis *axis = &builder->axis;
+	return builder->options.same_increments && builder->header.spectral &&
+	       sc_concataxis_goes_on(axis, sc_record_get_record(builder->first, "coords")) &&
+	       sc_concataxis_goes_on(axis, sc_record_get_record(part->keywords, "coords")) &&
+	       !(fabs(increment - builder->first_increment) <= 0.01 * fabs(builder->first_increment));
+}
+
 static int add_worlds(struct sc_header_builder *builder, const char *name, const struct sc_subcube *part,
 		      struct sc_error *err)
 {
@@ -267,8 +277,7 @@ static int add_worlds(struct sc_header_builder *builder, const char *name, const
 		builder->first_increment = increment;
 	else if (header->spectral)
 		look_as_casacore(builder, part, increment);
-	if (builder->options.same_increments && header->spectral &&
-	    !(fabs(increment - builder->first_increment) <= 0.01 * fabs(builder->first_increment)))
+	if (is_of_another_run(builder, part, increment))
 		return sc_error_set(
 		    err, -EUCLEAN,
 		    "%s: its channels are %.10g Hz wide, not %.10g Hz as in %s; if it is left over from "

@@ -146,6 +146,41 @@ def test_history_is_in_the_cards(tmp_path):
     assert got["history"][:-1] == ["cleaned", "and restored"]
 
 
+def velocities(source, counts, width):
+    """Parts along optical velocity, whose frequencies casacore tabulates."""
+    paths, place = [], 0
+    for i, count in enumerate(counts):
+        paths.append(os.path.join(source, synth.name(i)))
+        fitsparts.write(paths[-1], fitsparts.numbers("f4", count, seed=i), CTYPE4="VOPT", CUNIT4="m/s", CRVAL4=1e5 + place * width,
+                        CDELT4=width)
+        place += count
+    return paths
+
+
+@pytest.mark.parametrize("counts", [[2, 3, 1], [1, 1, 1, 1], [1, 4]])
+def test_velocities_that_are_even_are_frequencies_that_are_not(counts, tmp_path):
+    """The mean spacing of a table is no width of channels: parts of one run differ in it, and a single channel has none."""
+    paths = velocities(str(tmp_path / "source"), counts, 3e6)
+    got, _ = made(str(tmp_path / "source"))
+    wanted = judge.concat(paths)
+    judge.assert_same(got, wanted, keys=list(SAME))
+    ours, casacores = (d["coordinates"]["spectral2"] for d in (got, wanted))
+    assert close(ours["tabular"], casacores["tabular"])
+    told = made(str(tmp_path / "source"), "--nparts=%d" % len(counts))[0]
+    judge.assert_same(told, got)
+
+
+def test_narrow_steps_of_velocity_are_a_linear_axis(tmp_path):
+    paths = velocities(str(tmp_path / "source"), [2, 1], 1e3)
+    base = str(tmp_path / "made")
+    done = programs.materialize("-o", base, str(tmp_path / "source" / "cube"))
+    assert done.returncode == 0, done.stderr
+    programs.assert_message(done.stderr, ["table", "linear", "mean spacing"])
+    assert "0 Hz," not in done.stderr
+    got, wanted = judge.one(base + ".image"), judge.concat(paths)
+    assert got["frequencies"] == pytest.approx(wanted["frequencies"], abs=10)
+
+
 def test_the_extension_may_be_fits(tmp_path):
     paths, _ = fitsparts.family(str(tmp_path / "source"), "f4", [1, 2], ext=".fits")
     got, _ = made(str(tmp_path / "source"), ext=".fits")
