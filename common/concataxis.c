@@ -203,15 +203,16 @@ static int finish_mean(struct sc_record *spectral, const double *hz, size_t coun
 		       char **ret_note, struct sc_error *err)
 {
 	double mean = (hz[count - 1] - hz[0]) / (double)(count - 1);
-	int length = first_increment == 0
-			 ? asprintf(ret_note,
-				    "the first part's frequencies are a table, those of all channels are even to within 1%%; "
-				    "the axis is linear, with their mean spacing, %.10g Hz",
-				    mean)
-			 : asprintf(ret_note,
-				    "the channels are not spaced by the first part's increment, %.10g Hz, to within 1%%; "
-				    "the axis gets their mean spacing, %.10g Hz",
-				    first_increment, mean);
+	int length =
+	    first_increment == 0
+		? asprintf(ret_note,
+			   "the first part's frequencies are a table, those of all channels are even to within 1%%; "
+			   "the axis is linear, with their mean spacing, %.10g Hz",
+			   mean)
+		: asprintf(ret_note,
+			   "the channels are not spaced by the first part's increment, %.10g Hz, to within 1%%; "
+			   "the axis gets their mean spacing, %.10g Hz",
+			   first_increment, mean);
 	if (length < 0) {
 		*ret_note = NULL;
 		return sc_error_errno(err, -ENOMEM, "cannot build the header");

@@ -311,9 +311,10 @@ static int find_reason(const struct round *round, const struct sc_settle_memory 
 	else if (is_young(round, look) &&
 		 round->monotonic_ns - seen_since(memory, round->product->parts[i].name, look, round->monotonic_ns) <
 		     options->quiet_ns)
-		length = newest_ns(round, look) > round->now_ns + options->quiet_ns
-			     ? asprintf(&reason, "its times lie in the future and it was not watched for %g s yet", quiet_s)
-			     : asprintf(&reason, "it changed less than %g s ago", quiet_s);
+		length =
+		    newest_ns(round, look) > round->now_ns + options->quiet_ns
+			? asprintf(&reason, "its times lie in the future and it was not watched for %g s yet", quiet_s)
+			: asprintf(&reason, "it changed less than %g s ago", quiet_s);
 	if (length < 0)
 		return -ENOMEM;
 	*ret_reason = reason;

@@ -36,14 +36,15 @@ struct sc_settle_options {
 struct sc_settle_memory {
 	size_t count;
 	struct sc_settle_seen *seen; /* by name */
-	int64_t begun_ns;  /* since when we watch, since 1970; 0: the next look is the first */
-	int64_t newest_ns; /* of the last look: when a settled part changed last, since 1970 */
-	int64_t quiet_ns;  /* of the last look: what changed later than that may have changed again unseen */
+	int64_t begun_ns;            /* since when we watch, since 1970; 0: the next look is the first */
+	int64_t newest_ns;           /* of the last look: when a settled part changed last, since 1970 */
+	int64_t quiet_ns;            /* of the last look: what changed later than that may have changed again unseen */
 };
 
 /*
- * Whether parts that were settled at the last look have to be looked at again to know that they are those that something was
- * made of since then; `newest_ns` is when the latest of its files changed (sc_view.newest_ns). False: they are.
+ * Whether parts that were settled at the last look have to be looked at again to know that they are those that
+ * something was made of since then; `newest_ns` is when the latest of its files changed (sc_view.newest_ns). False:
+ * they are.
  */
 bool sc_settle_may_have_changed(const struct sc_settle_memory *memory, int64_t newest_ns);
 

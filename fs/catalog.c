@@ -454,8 +454,7 @@ char *sc_catalog_describe_hidden(struct sc_catalog *catalog)
 	return text;
 }
 
-void sc_catalog_each(struct sc_catalog *catalog,
-		     void (*see)(void *context, const struct sc_generation *generation),
+void sc_catalog_each(struct sc_catalog *catalog, void (*see)(void *context, const struct sc_generation *generation),
 		     void (*see_hidden)(void *context, const struct sc_product *product, size_t nunsettled,
 					const struct sc_unsettled *unsettled),
 		     void *context)

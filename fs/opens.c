@@ -63,8 +63,8 @@ static struct sc_opens_record *add(struct sc_opens *opens)
 }
 
 /*
- * Refuses a thread that has opened nothing yet a generation which another one of its process has not: that one goes on with
- * its own, or is refused too.
+ * Refuses a thread that has opened nothing yet a generation which another one of its process has not: that one goes on
+ * with its own, or is refused too.
  */
 static int refuse_other(struct sc_opens *opens, const struct sc_opens_record *refused)
 {

@@ -4,8 +4,8 @@
  * casacore, and cp, open the files of an image one after another by path. When
  * the name goes over to a new generation in between, the rest would be
  * another image. A process that opens a file of a new generation shortly after one
- * of an older gets an error, for the whole image; when it tries again, it gets the new one. Of a process with several threads
- * each gets it once: which of them open files of one image together cannot be seen.
+ * of an older gets an error, for the whole image; when it tries again, it gets the new one. Of a process with several
+ * threads each gets it once: which of them open files of one image together cannot be seen.
  *
  * Times are on the monotonic clock. Not thread-safe.
  */

@@ -223,8 +223,8 @@ static bool may_have_changed(const struct renewal *renewal)
 }
 
 /*
- * Parts were settled at the look, and the view is made of what was there some time later: somebody may have begun to write one.
- * False: it has to be done again, and that part will not be settled.
+ * Parts were settled at the look, and the view is made of what was there some time later: somebody may have begun to
+ * write one. False: it has to be done again, and that part will not be settled.
  */
 static bool is_of_what_was_seen(struct renewal *renewal, bool is_last)
 {

@@ -95,7 +95,8 @@ int sc_session_new(const struct sc_options *options, const char *name, struct sc
 {
 	struct sc_session *session = calloc(1, sizeof(*session));
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
-	if (!session || make_arguments(options->nmount_options, options->mount_options, options->user, name, &args) < 0) {
+	if (!session ||
+	    make_arguments(options->nmount_options, options->mount_options, options->user, name, &args) < 0) {
 		free(session);
 		fuse_opt_free_args(&args);
 		fputs("subcubefs: out of memory\n", stderr);

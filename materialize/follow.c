@@ -224,7 +224,8 @@ static int plan_image(struct sc_follow *follow, size_t i, unsigned nworkers, str
 		return 0;
 	int rc = sc_followed_make_view(image, follow->options, &follow->source, err);
 	if (rc == 0 && image->view &&
-	    sc_followed_plan(image, follow->options, (unsigned)i, nworkers, &follow->plan, &is_all, &image->error) < 0) {
+	    sc_followed_plan(image, follow->options, (unsigned)i, nworkers, &follow->plan, &is_all, &image->error) <
+		0) {
 		if (image->error.code != -ENOMEM)
 			return 0;
 		*err = image->error;

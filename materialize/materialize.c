@@ -111,8 +111,8 @@ static void match_copied(struct sc_image *image)
 }
 
 /*
- * Parts were settled before their headers were read, which takes a while where there are many: who began to write one since
- * then, and pauses, would have it copied half written, and nothing would tell of it in the end.
+ * Parts were settled before their headers were read, which takes a while where there are many: who began to write one
+ * since then, and pauses, would have it copied half written, and nothing would tell of it in the end.
  */
 static void check_still_settled(struct sc_image *image)
 {

@@ -249,9 +249,10 @@ static int look_at_parts(const struct sc_move *move, enum place wanted, struct s
 			return sc_error_errno(err, is_there < 0 ? is_there : is_inside, "%s: cannot look for it",
 					      part->from);
 		if (is_there && is_inside)
-			return sc_error_set(err, -EEXIST,
-					    "%s is in %s, but there is another one where it was (%s): move one of them away",
-					    part->name, move->output->path, part->from);
+			return sc_error_set(
+			    err, -EEXIST,
+			    "%s is in %s, but there is another one where it was (%s): move one of them away",
+			    part->name, move->output->path, part->from);
 		if (!is_there && !is_inside)
 			return sc_error_set(err, -ENOENT, "%s is neither in %s nor where it was (%s)", part->name,
 					    move->output->path, part->from);

@@ -149,7 +149,8 @@ static int check_directory(int dirfd, const char *part, const struct stat *st, s
 	if (fstatat(dirfd, directory, &parent, 0) < 0)
 		return sc_error_errno(err, -errno, "%s: cannot stat its directory", part);
 	if (parent.st_mode & S_ISVTX && user != 0 && user != st->st_uid && user != parent.st_uid)
-		return sc_error_set(err, -EPERM, "%s cannot be removed from its sticky directory: it is somebody else's", part);
+		return sc_error_set(err, -EPERM,
+				    "%s cannot be removed from its sticky directory: it is somebody else's", part);
 	if (strlen(name) + strlen(DOOMED_BEFORE DOOMED_BEHIND) > NAME_MAX)
 		return sc_error_set(err, -ENAMETOOLONG, "%s cannot be removed: its name is too long to be put aside before",
 				    part);
@@ -287,8 +288,8 @@ static int remove_all(const struct sc_output *output, const struct sc_movejourna
 }
 
 /*
- * Only when nothing is left to be removed is the list not needed any more. Of a part that changed, made anew by another run of the
- * imager, it would be believed never again, and be in the way of whatever is to become of that.
+ * Only when nothing is left to be removed is the list not needed any more. Of a part that changed, made anew by another
+ * run of the imager, it would be believed never again, and be in the way of whatever is to become of that.
  */
 static int remove_listed(const struct sc_output *output, const struct sc_movejournal *journal, size_t *count,
 			 int *ret_signal, struct sc_error *err)
@@ -300,8 +301,8 @@ static int remove_listed(const struct sc_output *output, const struct sc_movejou
 	if (unlinkat(output->work_fd, SC_OUTPUT_REMOVAL, 0) < 0)
 		return sc_error_errno(err, -errno, "%s: cannot remove the list of its subcubes", output->path);
 	if (changed)
-		return sc_error_set(err, -EEXIST, "%s changed since it was compared with %s, so it is not removed", changed,
-				    output->path);
+		return sc_error_set(err, -EEXIST, "%s changed since it was compared with %s, so it is not removed",
+				    changed, output->path);
 	return 0;
 }
 

@@ -9,14 +9,15 @@
 
 /*
  * Clears what belongs to the images `path` and `path`.EXT. What another process is at work on stays, and so does what
- * --resume, --undo and --follow need. -EINPROGRESS: the parts of one of them are not all removed (remove.h), or moved, which --resume
- * is to finish. Other trouble is none of the caller's. Without `err`, a move that is not finished is passed over.
+ * --resume, --undo and --follow need. -EINPROGRESS: the parts of one of them are not all removed (remove.h), or moved,
+ * which --resume is to finish. Other trouble is none of the caller's. Without `err`, a move that is not finished is
+ * passed over.
  */
 int sc_sweep(const char *path, struct sc_error *err);
 
 /*
- * Whether a dead run has taken parts of `base` out of the directory, into an image of any name that it did not finish, or removed some
- * of those of one that is complete: -EINPROGRESS, which says so. They are not simply missing.
+ * Whether a dead run has taken parts of `base` out of the directory, into an image of any name that it did not finish,
+ * or removed some of those of one that is complete: -EINPROGRESS, which says so. They are not simply missing.
  */
 int sc_sweep_look(const char *directory, const char *base, struct sc_error *err);
 

@@ -78,9 +78,8 @@ static int add_file(struct extension *extension, int dirfd, const char *name, co
 	struct file *file = &extension->files[extension->nfiles];
 	snprintf(file->path, sizeof(file->path), "%s", path);
 	file->is_pixels = is_pixel_file(path);
-	int rc = file->is_pixels ? 0
-				 : sc_io_read_file(dirfd, name, path, TEMPLATE_MAX_BYTES, &file->data, &file->size,
-						   err);
+	int rc =
+	    file->is_pixels ? 0 : sc_io_read_file(dirfd, name, path, TEMPLATE_MAX_BYTES, &file->data, &file->size, err);
 	if (rc == 0)
 		extension->nfiles++;
 	return rc;
