@@ -3,7 +3,7 @@
  * what a scan makes of the names (update.c), and the jobs that look at parts and build views (renew.c).
  *
  * One lock guards all of it but what is said to belong to jobs, and what stays as it was made. It is never held
- * while files are looked at, views are built, or waiters are woken; memory is freed under it.
+ * while files of the source are looked at, views are built, or waiters are woken; memory is freed under it.
  */
 #ifndef SC_CATALOGPRIV_H
 #define SC_CATALOGPRIV_H

@@ -120,14 +120,25 @@ static bool is_known(const struct sc_image *image, size_t number, const char *na
 	return strncmp(file, name, length) == 0 && file[length] == '/';
 }
 
-/* Another mask, or what somebody put there. A part that is copied as a whole takes it along. */
-static int look_for_more(const struct sc_image *image, size_t number, struct sc_error *err)
+/* A directory that its owner has protected keeps what is in it. */
+static bool is_protected(int dirfd, const char *path)
+{
+	struct stat st;
+	return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+	       faccessat(dirfd, path, W_OK | X_OK, AT_EACCESS) < 0;
+}
+
+/* Another mask, or what somebody put there: a part that is copied as a whole takes it along. And what cannot be removed. */
+static int look_inside(const struct sc_image *image, size_t number, struct sc_error *err)
 {
 	const char *part = image->view->parts[number].name, *name;
+	bool is_paged = image->options->mode == SC_MODE_PAGED;
 	sc_autoclosedir DIR *dir = NULL;
 	int rc = sc_io_open_directory(image->view->source->dirfd, part, O_NOFOLLOW, &dir);
 	while (rc >= 0 && (rc = sc_io_next_entry(dir, &name)) > 0) {
-		if (!is_known(image, number, name))
+		if (is_protected(dirfd(dir), name))
+			return sc_error_errno(err, -errno, "%s/%s cannot be removed", part, name);
+		if (is_paged && !is_known(image, number, name))
 			return sc_error_set(err, -EINVAL,
 					    "%s is not removed: there is also %s in it, which %s does not get", part, name,
 					    image->path);
@@ -165,11 +176,11 @@ static int check_part(const struct sc_image *image, size_t number, struct sc_err
 	if (fstatat(dirfd, part, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
 		return sc_error_set(err, -EINVAL, "%s is a symbolic link: what it names is not removed", part);
 	/* Rather than when half of them are gone. */
-	if (S_ISDIR(st.st_mode) && faccessat(dirfd, part, W_OK | X_OK, AT_EACCESS) < 0)
+	if (is_protected(dirfd, part))
 		return sc_error_errno(err, -errno, "%s cannot be removed", part);
 	int rc = check_directory(dirfd, part, &st, err);
-	if (rc == 0 && S_ISDIR(st.st_mode) && image->options->mode == SC_MODE_PAGED)
-		rc = look_for_more(image, number, err);
+	if (rc == 0 && S_ISDIR(st.st_mode))
+		rc = look_inside(image, number, err);
 	return rc;
 }
 

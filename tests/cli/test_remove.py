@@ -222,17 +222,18 @@ def test_parts_that_a_complete_image_of_another_name_has_are_not_missing(source,
 
 
 @pytest.mark.skipif(users.missing() is not None, reason=str(users.missing()))
-def test_a_part_that_may_not_be_removed_is_found_before(source):
+@pytest.mark.parametrize("protected", ["cube.subcube.1.image", "cube.subcube.1.image/logtable"])
+def test_a_part_that_may_not_be_removed_is_found_before(source, protected):
     for base, directories, files in os.walk(source):
         for name in [base, *(os.path.join(base, n) for n in directories + files)]:
             os.chown(name, *users.IDS["alice"][:2])
-    os.chmod(source + "/cube.subcube.1.image", 0o555)
+    os.chmod(os.path.join(source, protected), 0o555)
     left = families.manifest(source)
     with users.Users() as others:
         os.rename(source, others.path("run"))
         done = others.run([others.path("build/materialize/subcube-materialize"), "--settle=0", "--no-cache", "-q",
                            "--remove-subcubes", others.path("run/cube")], user="alice")
-        assert done.returncode == 2 and "cube.subcube.1.image cannot be removed" in done.stderr, done.stderr
+        assert done.returncode == 2 and protected + " cannot be removed" in done.stderr, done.stderr
         assert families.manifest(others.path("run")) == left
 
 

@@ -155,7 +155,9 @@ static void what_is_told_is_taken(void **state)
 		/* From the opposite, so that what is not told shows. */
 		struct sc_view_options options = { .all_history = true, .header = { .axis_given = true, .axis = 1 } };
 		sc_autofree char *lines = sc_viewoptions_format(&cases[i]), *again = NULL;
-		char *rest = strdup(lines), *begin = rest, *line;
+		/* Options point into it. */
+		sc_autofree char *told = strdup(lines);
+		char *rest = told, *line;
 		while ((line = strsep(&rest, "\n"))) {
 			char *value = strchr(line, '=');
 			if (value)
@@ -163,7 +165,6 @@ static void what_is_told_is_taken(void **state)
 			if (*line)
 				assert_int_equal(sc_viewoptions_set(&options, line, value, NULL), 0);
 		}
-		free(begin);
 		again = sc_viewoptions_format(&options);
 		assert_string_equal(again, lines);
 		assert_int_equal(options.nparts, cases[i].nparts);
