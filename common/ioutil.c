@@ -149,6 +149,12 @@ void sc_io_hold_standard(void)
 		close(fd);
 }
 
+bool sc_io_is_kept_by_sticky(const struct stat *directory, const struct stat *entry)
+{
+	uid_t user = geteuid();
+	return directory->st_mode & S_ISVTX && user != 0 && user != entry->st_uid && user != directory->st_uid;
+}
+
 bool sc_io_leads_out(const char *path)
 {
 	for (const char *at = path; *at;) {

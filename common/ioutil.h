@@ -69,6 +69,9 @@ static inline void sc_io_closedir_cleanup(DIR **dir)
  */
 void sc_io_hold_standard(void);
 
+/* Whether a sticky directory keeps its entry from this user's renaming or removing it: neither is his. */
+bool sc_io_is_kept_by_sticky(const struct stat *directory, const struct stat *entry);
+
 /* Whether a component of the path is "..". */
 bool sc_io_leads_out(const char *path);
 

@@ -300,7 +300,7 @@ static int find_reason(const struct round *round, const struct sc_settle_memory 
 	double quiet_s = (double)options->quiet_ns * 1e-9;
 	char *reason = NULL;
 	int length = 0;
-	if (options->quiet_ns == 0 && !options->ready_file)
+	if (!sc_settle_is_wanted(options))
 		length = 0;
 	else if (look->writer > 0)
 		length = asprintf(&reason, "process %d holds a write lock on it", (int)look->writer);
@@ -455,8 +455,7 @@ bool sc_settle_any(const struct sc_source *source, const struct sc_product *prod
 {
 	struct look look;
 	struct round round = { .source = source, .options = options, .now_ns = sc_clock_ns(CLOCK_REALTIME) };
-	bool off = options->quiet_ns == 0 && !options->ready_file;
-	if (product->kind != SC_PRODUCT_PARTS || off)
+	if (product->kind != SC_PRODUCT_PARTS || !sc_settle_is_wanted(options))
 		return true;
 	for (size_t i = 0; i < product->nparts; i++) {
 		struct sc_product one = *product;

@@ -27,6 +27,12 @@ struct sc_settle_options {
 	const char *ready_file; /* decides in place of the times: see sc_settle_check_ready_file; NULL: none */
 };
 
+/* Whether times, locks or ready files matter: else all parts are settled. */
+static inline bool sc_settle_is_wanted(const struct sc_settle_options *options)
+{
+	return options->quiet_ns > 0 || options->ready_file;
+}
+
 /*
  * What was seen of parts that are too young by their times. A part that stays
  * as it is while we look is settled too: the storage's clock may be ahead of ours. A file of a table that changes while

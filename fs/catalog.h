@@ -152,8 +152,7 @@ struct stat sc_catalog_root_stat(struct sc_catalog *catalog);
 int sc_catalog_find_generation(struct sc_catalog *catalog, uint64_t serial, const char *name,
 			       struct sc_waiter *waiter, struct sc_catalog_node *ret_node);
 
-/* Calls `see` for all generations and `see_hidden` for names without one, with the lock: they must not call the
- * catalog. */
+/* With the lock, for all generations and for names without one: what is called must not call the catalog. */
 void sc_catalog_each(struct sc_catalog *catalog, void (*see)(void *context, const struct sc_generation *generation),
 		     void (*see_hidden)(void *context, const struct sc_product *product, size_t nunsettled,
 					const struct sc_unsettled *unsettled),

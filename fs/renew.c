@@ -3,7 +3,7 @@
 #include "clock.h"
 #include "viewaccess.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -197,20 +197,13 @@ static void tell(struct renewal *renewal)
 		sc_told_failure(&entry->told, entry->name, result->failure);
 }
 
-/* Whether a part's times count: else the view is of what was there when it was read, finished or not. */
-static bool wants_settled(const struct sc_catalog *catalog)
-{
-	return catalog->options.settle.quiet_ns > 0 || catalog->options.settle.ready_file;
-}
-
 /* A failure is the answer then, for what was built may be of a part that somebody writes. */
 static void fail_as_changing(struct renewal *renewal)
 {
 	struct sc_generation *result = renewal->result;
-	struct sc_error err = { 0 };
-	sc_error_set(&err, -ESTALE, "%s: its parts change each time they are read", result->name);
 	sc_view_free(sc_steal_ptr(result->view));
-	result->failure = strdup(err.text);
+	if (asprintf(&result->failure, "%s: its parts change each time they are read", result->name) < 0)
+		result->failure = NULL;
 }
 
 static bool may_have_changed(const struct renewal *renewal)
@@ -218,7 +211,8 @@ static bool may_have_changed(const struct renewal *renewal)
 	const struct sc_view *view = renewal->result->view;
 	if (!view)
 		return true;
-	return wants_settled(renewal->entry->catalog) &&
+	/* Where times do not count, the view is of what was there when it was read, finished or not. */
+	return sc_settle_is_wanted(&renewal->entry->catalog->options.settle) &&
 	       sc_settle_may_have_changed(&renewal->entry->memory, view->newest_ns);
 }
 

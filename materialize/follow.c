@@ -223,14 +223,13 @@ static int plan_image(struct sc_follow *follow, size_t i, unsigned nworkers, str
 	if (!image->is_seen || image->error.code)
 		return 0;
 	int rc = sc_followed_make_view(image, follow->options, &follow->source, err);
-	if (rc == 0 && image->view &&
-	    sc_followed_plan(image, follow->options, (unsigned)i, nworkers, &follow->plan, &is_all, &image->error) <
-		0) {
-		if (image->error.code != -ENOMEM)
-			return 0;
+	if (rc < 0 || !image->view)
+		return rc;
+	rc = sc_followed_plan(image, follow->options, (unsigned)i, nworkers, &follow->plan, &is_all, &image->error);
+	if (rc < 0 && image->error.code != -ENOMEM)
+		return 0;
+	if (rc < 0)
 		*err = image->error;
-		return -ENOMEM;
-	}
 	follow->is_behind = follow->is_behind || !is_all;
 	return rc;
 }

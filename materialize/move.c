@@ -88,8 +88,7 @@ static int check_part(int dirfd, const char *name, const char *path, const struc
 	/* A directory's ".." changes when it is moved. */
 	if (S_ISDIR(st.st_mode) && faccessat(dirfd, name, W_OK, AT_EACCESS) < 0)
 		return sc_error_errno(err, -errno, "%s cannot be moved", path);
-	uid_t user = geteuid();
-	if (directory->st_mode & S_ISVTX && user != 0 && user != st.st_uid && user != directory->st_uid)
+	if (sc_io_is_kept_by_sticky(directory, &st))
 		return sc_error_set(err, -EPERM,
 				    "%s cannot be moved out of its sticky directory: it is somebody else's", path);
 	return 0;

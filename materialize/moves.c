@@ -159,9 +159,8 @@ static int work_on(const struct sc_options *options, const char *path, struct re
 	result->done = removes ? "subcubes removed" : options->action == SC_ACTION_RESUME ? "finished" : "taken apart";
 	if (removes)
 		rc = sc_remove_resume(&output, &count, &result->signal, err);
+	/* Without an unfinished move it is half an image of a killed run, not what NAME was. */
 	else if (rc == 0 && !sc_movejournal_is_unfinished(output.parent_fd, output.name))
-		/* What NAME was before is there only as long as the move is not finished: this is half an image of a
-		 * killed run. */
 		rc = sc_output_clear(&output, err);
 	if (rc == 0 && !removes)
 		rc = move(options, &output, &result->busy, err);

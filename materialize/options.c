@@ -268,7 +268,7 @@ static void check_follow(const struct parsing *parsing, const struct argp_state 
 		reject(state, "--follow: a virtual image has no pixels to copy ahead, make it when the imager has ended");
 	if (options->view.nparts == 0)
 		reject(state, "--follow: how many subcubes there will be is told by --nparts");
-	if (options->follow == SC_FOLLOW_SETTLED && settle->quiet_ns == 0 && !settle->ready_file)
+	if (options->follow == SC_FOLLOW_SETTLED && !sc_settle_is_wanted(settle))
 		reject(state, "--follow: with --settle=0 unfinished subcubes would be taken for finished ones");
 }
 

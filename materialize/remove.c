@@ -151,7 +151,6 @@ static int check_directory(int dirfd, const char *part, const struct stat *st, s
 {
 	const char *name;
 	struct stat parent;
-	uid_t user = geteuid();
 	sc_autofree char *directory = sc_io_directory_of(part, &name);
 	if (!directory)
 		return sc_error_errno(err, -ENOMEM, "%s", part);
@@ -159,7 +158,7 @@ static int check_directory(int dirfd, const char *part, const struct stat *st, s
 		return sc_error_errno(err, -errno, "%s cannot be removed from its directory", part);
 	if (fstatat(dirfd, directory, &parent, 0) < 0)
 		return sc_error_errno(err, -errno, "%s: cannot stat its directory", part);
-	if (parent.st_mode & S_ISVTX && user != 0 && user != st->st_uid && user != parent.st_uid)
+	if (sc_io_is_kept_by_sticky(&parent, st))
 		return sc_error_set(err, -EPERM,
 				    "%s cannot be removed from its sticky directory: it is somebody else's", part);
 	if (strlen(name) + strlen(DOOMED_BEFORE DOOMED_BEHIND) > NAME_MAX)

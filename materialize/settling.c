@@ -37,9 +37,7 @@ static int look(const struct sc_options *options, const struct sc_source *source
 int sc_settling_check(const struct sc_options *options, const struct sc_source *source,
 		      const struct sc_product *product, struct sc_settle_memory *memory, struct sc_error *err)
 {
-	return options->view.settle.quiet_ns > 0 || options->view.settle.ready_file
-		   ? look(options, source, product, memory, err)
-		   : 0;
+	return sc_settle_is_wanted(&options->view.settle) ? look(options, source, product, memory, err) : 0;
 }
 
 static int look_at_all(const struct sc_options *options, struct sc_settling *settling, const struct sc_input *input,
